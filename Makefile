@@ -1,0 +1,36 @@
+PYTHON ?= python3
+VENV ?= .venv
+TRIALS ?= 64
+# A photograph that every installation already has.
+PICTURE ?= $(shell $(BIN)/python -c "from matplotlib.cbook import get_sample_data as find; print(find('grace_hopper.jpg', asfileobj=False))")
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := test
+.PHONY: tune test lint bench clean
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -c constraints.txt -e '.[dev]'
+	touch $@
+
+tune: $(READY)
+	$(BIN)/tvm-bnn tune kitti-road --target cpu --trials $(TRIALS)
+	$(BIN)/tvm-bnn compile kitti-road --target cpu -o build/kitti-road-cpu
+	$(BIN)/tvm-bnn run build/kitti-road-cpu "$(PICTURE)" -o build/overlay.png
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest -n 2
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.layers
+
+clean:
+	rm -rf $(VENV) build dist tvm-bnn-work .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,80 @@
+from dataclasses import dataclass
+
+import pytest
+import tvm
+from tvm import te
+
+from tvm_bnn.errors import UsageError
+from tvm_bnn.targets import load, names, resolve_host
+
+
+@dataclass(frozen=True)
+class Row:
+    """A shipped x86 target, and what a popcount loop must become on it."""
+
+    name: str
+    popcount: str
+    register: str
+
+
+ROWS = [
+    Row("x86-amx", "vpopcntq", "zmm"),
+    Row("x86-avx512", "vpopcntq", "zmm"),
+    Row("x86-avx2", "vpshufb", "ymm"),
+]
+
+
+def popcount_assembly(name: str) -> str:
+    a, b = (te.placeholder((1024,), "uint64", name=side) for side in "ab")
+    c = te.compute((1024,), lambda i: te.popcount(a[i] ^ b[i]), name="c")
+    target = tvm.target.Target(load(name).tvm_target(2))
+    return str(tvm.compile(te.create_prim_func([a, b, c]), target=target).mod.inspect_source("asm"))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_compiler_uses_the_instructions_of_the_target(row: Row) -> None:
+    assembly = popcount_assembly(row.name)
+    assert row.popcount in assembly
+    assert row.register in assembly
+
+
+def test_compiler_accepts_the_portable_target() -> None:
+    assert popcount_assembly("cpu-portable")
+
+
+def llvm_to_linux(feature: str) -> str:
+    return feature.lstrip("+").replace("-", "")
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_extension_switched_on_is_required(name: str) -> None:
+    target = load(name)
+    switched_on = {llvm_to_linux(feature) for feature in target.llvm.mattr if feature.startswith("+")}
+    assert switched_on <= {flag.replace("_", "") for flag in target.requires}
+
+
+@pytest.mark.parametrize("name", names())
+def test_facts_that_were_not_measured_say_nominal(name: str) -> None:
+    for fact in load(name).facts.values():
+        assert fact.source.startswith(("nominal: ", "register-only loops measured on "))
+
+
+def test_names_are_those_of_the_targets() -> None:
+    assert [load(name).name for name in names()] == names()
+    assert names()[-1] == "cpu-portable"
+
+
+def test_cpu_means_this_host() -> None:
+    assert load("cpu") == resolve_host()
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(UsageError, match="got 'x86-avx51'") as caught:
+        load("x86-avx51")
+    assert str(caught.value.hint).startswith("did you mean 'x86-avx512'? choose from: cpu, x86-amx, ")
+
+
+@pytest.mark.parametrize("name", ["", "../x86-avx2", "CPU"])
+def test_a_name_is_not_a_path(name: str) -> None:
+    with pytest.raises(UsageError):
+        load(name)

@@ -1,0 +1,93 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from tvm_bnn.errors import ToolchainError
+from tvm_bnn.targets import detect, load, resolve_host
+from tvm_bnn.targets.detect import cpu_flags, cpu_model, logical_cores, missing_features
+
+X86 = """processor\t: 0
+model name\t: Some CPU @ 2.60GHz
+flags\t\t: fpu avx2 amx_tile
+
+processor\t: 1
+model name\t: Some CPU @ 2.60GHz
+flags\t\t: fpu avx2
+"""
+PI = """processor\t: 0
+BogoMIPS\t: 108.00
+Features\t: fp asimd evtstrm crc32 cpuid
+CPU part\t: 0xd08
+
+Hardware\t: BCM2835
+Model\t\t: Raspberry Pi 4 Model B Rev 1.4
+"""
+
+
+def cpuinfo(folder: Path, text: str) -> Path:
+    path = folder / "cpuinfo"
+    path.write_text(text)
+    return path
+
+
+def test_flags_are_those_of_every_core(tmp_path: Path) -> None:
+    assert cpu_flags(cpuinfo(tmp_path, X86)) == {"fpu", "avx2"}
+
+
+def test_arm_flags(tmp_path: Path) -> None:
+    assert cpu_flags(cpuinfo(tmp_path, PI)) == {"fp", "asimd", "evtstrm", "crc32", "cpuid"}
+
+
+def test_no_flags_without_the_list(tmp_path: Path) -> None:
+    assert cpu_flags(tmp_path / "absent") == frozenset()
+    assert cpu_flags(cpuinfo(tmp_path, "processor : 0\n")) == frozenset()
+
+
+def test_model(tmp_path: Path) -> None:
+    assert cpu_model(cpuinfo(tmp_path, X86)) == "Some CPU @ 2.60GHz"
+    assert cpu_model(cpuinfo(tmp_path, PI)) == "Raspberry Pi 4 Model B Rev 1.4"
+    assert cpu_model(tmp_path / "absent")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_cores_respect_affinity() -> None:
+    before = os.sched_getaffinity(0)
+    assert logical_cores() == len(before)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert logical_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_cores_without_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert logical_cores() == 1
+
+
+def test_missing_features() -> None:
+    target = load("x86-avx512")
+    assert missing_features(target, target.requires) == []
+    assert missing_features(target, target.requires - {"fma", "avx512f"}) == ["avx512f", "fma"]
+
+
+@pytest.mark.parametrize("name", ["x86-amx", "x86-avx512", "x86-avx2", "cpu-portable"])
+def test_host_gets_the_most_specific_target(name: str) -> None:
+    assert resolve_host(load(name).requires | {"fpu"}).name == name
+
+
+def test_one_flag_short_is_the_next_target() -> None:
+    assert resolve_host(load("x86-amx").requires - {"amx_int8"}).name == "x86-avx512"
+    assert resolve_host(load("x86-avx512").requires - {"avx512_vpopcntdq"}).name == "x86-avx2"
+
+
+def test_this_host_satisfies_its_target() -> None:
+    assert missing_features(resolve_host(), cpu_flags()) == []
+
+
+def test_installation_without_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detect, "read_all", dict)
+    with pytest.raises(ToolchainError, match="any CPU"):
+        resolve_host(frozenset())

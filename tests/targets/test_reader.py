@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from tvm_bnn.errors import UsageError
+from tvm_bnn.resources import data_root
+from tvm_bnn.targets.reader import read_all, read_target
+
+
+@pytest.fixture
+def text() -> str:
+    return (data_root("targets") / "x86-avx512.toml").read_text()
+
+
+def write(folder: Path, text: str, name: str = "x86-avx512.toml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_reads_a_file(tmp_path: Path, text: str) -> None:
+    target = read_target(write(tmp_path, text))
+    assert (target.name, target.kind, target.llvm.mcpu) == ("x86-avx512", "cpu", "x86-64-v4")
+    assert "-prefer-256-bit" in target.llvm.mattr
+    assert target.facts["binary_gops_per_core"].unit == "Gop/s"
+
+
+BROKEN = [
+    ("rank = 20", "rank = -1", "'rank'"),
+    ("rank = 20", "rang = 20", "'rank'.*required"),
+    ("rank = 20", "rank = 20\ncores = 4", "'cores'.*not permitted, got 4"),
+    ('kind = "cpu"', 'kind = "toaster"', "'kind'.*got 'toaster'"),
+    ("value = 2400", "value = 0", "'facts.binary_gops_per_core.value'.*got 0"),
+    ("value = 2400", "value = nan", "'facts.binary_gops_per_core.value'"),
+    ("l1d_bytes", "l1_bytes", "'facts.l1d_bytes'"),
+    ('"-prefer-256-bit"', '"prefer-256-bit"', "'llvm.mattr.4'"),
+    ('name = "x86-avx512"', 'name = "x86-avx51"', "'name': expected 'x86-avx512', got 'x86-avx51'"),
+    ("[facts]", "[facts", "expected TOML, got: .*line"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BROKEN)
+def test_malformed_file_names_file_and_field(tmp_path: Path, text: str, old: str, new: str, message: str) -> None:
+    assert old in text
+    with pytest.raises(UsageError, match=f"x86-avx512.toml: .*{message}") as caught:
+        read_target(write(tmp_path, text.replace(old, new)))
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+
+
+def test_not_text(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"a\.toml: expected TOML"):
+        read_target(tmp_path / "a.toml")
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a\.toml: cannot be read: No such file"):
+        read_target(tmp_path / "a.toml")
+
+
+def test_shipped_targets_are_ordered_and_ranked_apart() -> None:
+    ranks = [target.rank for target in read_all().values()]
+    assert ranks == sorted(set(ranks), reverse=True)

@@ -1,0 +1,45 @@
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(out.glob("*.whl"))
+
+
+@pytest.mark.parametrize("kind", ["schedules", "targets"])
+def test_data_travels_in_the_wheel(wheel: Path, kind: str) -> None:
+    expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / kind).rglob("*") if path.is_file()}
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name.removeprefix("tvm_bnn/_data/") for name in archive.namelist() if f"_data/{kind}/" in name}
+    assert packed == expected
+
+
+def test_wheel_finds_its_data_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    script = "from tvm_bnn import resources, targets; print(resources.PACKAGE, len(targets.names()))"
+    command = [sys.executable, "-c", script]
+    ran = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    package, count = ran.stdout.split()
+    assert Path(package) == tmp_path.resolve() / "tvm_bnn"
+    assert int(count) == len(list((ROOT / "targets").glob("*.toml")))
+
+
+def test_constraints_satisfy_the_project() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["dev"]]
+    assert [str(one) for one in wanted if not one.specifier.contains(pins[one.name])] == []

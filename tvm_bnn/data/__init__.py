@@ -1,0 +1,1 @@
+"""Pictures, label maps and the sets of data that networks are trained and measured on."""

@@ -1,0 +1,1 @@
+"""Lowerings: how the bits of an operator are laid out and multiplied."""

@@ -1,0 +1,145 @@
+"""Popcount with the lanes of a vector over output channels: every lane holds one 32-bit word of its own filter.
+
+An activation word is broadcast to all lanes, combined with a vector of weight words, counted and added to a vector
+of accumulators: three vector instructions for ``lanes`` x 32 products where the hardware counts bits per lane. A
+tile of pixels times vectors stays in registers and shares the loads.
+
+Layouts: weights ``[O/64, 64/lanes, kh, kw, B, words, lanes]`` int32, output channels padded to 64 with zeros. The
+accumulator stage ``acc`` is ``[N, HO, WO, O/64, 64/lanes, lanes]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+
+from tvm_bnn._tvm import te
+from tvm_bnn.lowering import popcount
+from tvm_bnn.lowering.base import Array, Lowering, Tensors, canonical_parameters
+from tvm_bnn.lowering.epilogue import finish
+from tvm_bnn.ops.base import Operator, TensorSpec
+from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT, WORD_BITS, words_for
+from tvm_bnn.ops.conv2d import Conv2d
+from tvm_bnn.ops.dense import Dense
+from tvm_bnn.targets import Target
+
+Expr = Any
+
+
+def lanes_of(target: Target) -> int:
+    """32-bit lanes of one vector of ``target``."""
+    return max(1, int(target.peak("vector_bits")) // WORD_BITS)
+
+
+class PopcountLanesConv2d(Lowering):
+    """For :class:`Conv2d` with any channel counts; groups only where no word and no vector crosses two of them."""
+
+    name = "popcount-lanes"
+    kind = "conv2d"
+
+    def convolution(self, operator: Operator) -> Conv2d:
+        """The convolution that is computed."""
+        return cast(Conv2d, operator)
+
+    def declines(self, operator: Operator, target: Target) -> str | None:
+        """Groups that share a word or a vector need masks, which this lowering does not have."""
+        conv, lanes = self.convolution(operator), lanes_of(target)
+        if conv.groups == 1:
+            return None
+        if conv.group_channels % CHANNEL_ALIGNMENT:
+            return f"groups of {conv.group_channels} input channels share 64-bit words"
+        if conv.out_channels // conv.groups % lanes:
+            return f"groups of {conv.out_channels // conv.groups} output channels do not fill vectors of {lanes}"
+        return None
+
+    def parameters(self, operator: Operator, target: Target) -> tuple[TensorSpec, ...]:
+        """Weights by lanes, constants, then the epilogue's."""
+        conv, lanes = self.convolution(operator), lanes_of(target)
+        blocks, vectors = _blocks(conv), CHANNEL_ALIGNMENT // lanes
+        words = words_for(conv.group_channels)
+        weight = (blocks, vectors, *conv.kernel, conv.weight_bits, words, lanes)
+        own = [("weight", weight), ("base", (blocks * CHANNEL_ALIGNMENT,))]
+        if popcount.needs_correction(conv):
+            own.append(("correction", popcount.correction_shape(conv)))
+        specs = [TensorSpec(name, shape, "int32", "parameter") for name, shape in own]
+        return (*specs, *(spec for spec in canonical_parameters(operator) if spec.name != "weight"))
+
+    def pack(self, operator: Operator, target: Target, canonical: Mapping[str, Array]) -> dict[str, Array]:
+        """Pad the output channels, split them into vectors, put the lanes last."""
+        conv, lanes = self.convolution(operator), lanes_of(target)
+        weight = canonical["weight"].reshape(conv.out_channels, *conv.kernel, conv.weight_bits, -1)
+        spare = _blocks(conv) * CHANNEL_ALIGNMENT - conv.out_channels
+        padded = np.pad(weight, [(0, spare)] + [(0, 0)] * 4)
+        vectors = padded.reshape(_blocks(conv), CHANNEL_ALIGNMENT // lanes, lanes, *weight.shape[1:])
+        flat = weight.reshape(conv.out_channels, *conv.kernel, -1)
+        packed = {
+            **canonical,
+            "weight": np.ascontiguousarray(np.moveaxis(vectors, 2, -1)),
+            "base": np.pad(popcount.base(conv, flat), (0, spare)),
+        }
+        if popcount.needs_correction(conv):
+            packed["correction"] = popcount.correction(conv, flat)
+        return packed
+
+    def compute(self, operator: Operator, target: Target, tensors: Tensors) -> list[Any]:
+        """Accumulate by vectors, then the shared epilogue."""
+        conv = self.convolution(operator)
+        accumulator = _accumulate(conv, lanes_of(target), tensors["x"], tensors["weight"])
+        return finish(conv, _accumulator_reader(conv, lanes_of(target), accumulator, tensors), tensors)
+
+
+class PopcountLanesDense(PopcountLanesConv2d):
+    """For :class:`Dense`: the rows take the place of the pixels of a map one row high."""
+
+    kind = "dense"
+
+    def convolution(self, operator: Operator) -> Conv2d:
+        """The 1x1 convolution with the same work."""
+        return cast(Dense, operator).as_conv2d()
+
+    def compute(self, operator: Operator, target: Target, tensors: Tensors) -> list[Any]:
+        """Accumulate as the convolution, finish as the dense layer."""
+        conv, lanes = self.convolution(operator), lanes_of(target)
+        accumulator = _accumulate(conv, lanes, lambda n, h, w, j: tensors["x"][w, j], tensors["weight"])
+        read = _accumulator_reader(conv, lanes, accumulator, tensors)
+        return finish(cast(Dense, operator), lambda row, channel: read(0, 0, row, channel), tensors)
+
+
+def _blocks(conv: Conv2d) -> int:
+    return -(-conv.out_channels // CHANNEL_ALIGNMENT)
+
+
+def _accumulate(conv: Conv2d, lanes: int, x: Any, weight: Any) -> Any:
+    """The stage ``acc``: plain popcounts, weighted by the significance of the planes."""
+    padded = popcount.padded_words(conv, x)
+    words, group_words = words_for(conv.in_channels), words_for(conv.group_channels)
+    axes = {"kh": conv.kernel[0], "kw": conv.kernel[1], "a": conv.activation_bits, "b": conv.weight_bits}
+    kh, kw, a, b = (te.reduce_axis((0, extent), name) for name, extent in axes.items())
+    j = te.reduce_axis((0, group_words), "j")
+
+    def count(n: Expr, h: Expr, w: Expr, block: Expr, vector: Expr, lane: Expr) -> Expr:
+        row = h * conv.stride[0] + kh * conv.dilation[0]
+        column = w * conv.stride[1] + kw * conv.dilation[1]
+        first = (block * CHANNEL_ALIGNMENT + vector * lanes) // (conv.out_channels // conv.groups) * group_words
+        word = (first if conv.groups > 1 else 0) + a * words + j
+        term = popcount.popcount_term(conv, padded(n, row, column, word), weight[block, vector, kh, kw, b, j, lane])
+        planes = conv.activation_bits * conv.weight_bits > 1
+        return te.sum(term << (a + b) if planes else term, axis=[kh, kw, a, b, j])
+
+    shape = (conv.batch, *conv.output_size, _blocks(conv), CHANNEL_ALIGNMENT // lanes, lanes)
+    return te.compute(shape, count, "acc")
+
+
+def _accumulator_reader(conv: Conv2d, lanes: int, accumulator: Any, tensors: Tensors) -> Any:
+    def read(n: Expr, h: Expr, w: Expr, channel: Expr) -> Expr:
+        within = channel % CHANNEL_ALIGNMENT
+        count = accumulator[n, h, w, channel // CHANNEL_ALIGNMENT, within // lanes, within % lanes]
+        total = tensors["base"][channel] + popcount.factor(conv) * count
+        if not popcount.needs_correction(conv):
+            return total
+        classes = popcount.border_class(conv, 0, h), popcount.border_class(conv, 1, w)
+        return total + tensors["correction"][(*classes, channel)]
+
+    return read

@@ -1,0 +1,60 @@
+"""Every lowering with its space: the one table that dispatch, tuning, tests and benchmarks read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tvm_bnn.errors import UsageError
+from tvm_bnn.lowering.base import Lowering
+from tvm_bnn.lowering.label_rows import LabelRows
+from tvm_bnn.lowering.multiply_lanes import MultiplyLanes
+from tvm_bnn.lowering.pointwise import PointwiseAvgPool2d, PointwiseBitpack, PointwiseUpsample2x
+from tvm_bnn.lowering.popcount_lanes import PopcountLanesConv2d, PopcountLanesDense
+from tvm_bnn.lowering.popcount_masked import PopcountMaskedConv2d
+from tvm_bnn.ops.base import Operator
+from tvm_bnn.spaces.base import Space
+from tvm_bnn.spaces.label_rows import LabelRowLoops
+from tvm_bnn.spaces.lanes import Lanes
+from tvm_bnn.spaces.portable import Portable
+from tvm_bnn.targets import Target
+
+
+@dataclass(frozen=True)
+class Row:
+    """A lowering and the space that arranges its loops."""
+
+    lowering: Lowering
+    space: Space
+
+
+ROWS: tuple[Row, ...] = (
+    Row(PopcountLanesConv2d(), Lanes()),
+    Row(PopcountMaskedConv2d(), Portable()),
+    Row(PopcountLanesDense(), Lanes()),
+    Row(MultiplyLanes(), Lanes()),
+    Row(PointwiseUpsample2x(), Portable()),
+    Row(PointwiseAvgPool2d(), Portable()),
+    Row(PointwiseBitpack(), Portable()),
+    Row(LabelRows(), LabelRowLoops()),
+)
+"""In order of preference: without records the first that does not decline is taken."""
+
+
+def rows_for(operator: Operator, target: Target) -> list[Row]:
+    """The rows that accept ``operator`` on ``target``, preferred first.
+
+    Raises:
+        UsageError: where none does, with every reason.
+    """
+    candidates = [row for row in ROWS if row.lowering.kind == operator.kind]
+    reasons = {row.lowering.name: row.lowering.declines(operator, target) for row in candidates}
+    accepted = [row for row in candidates if reasons[row.lowering.name] is None]
+    if not accepted:
+        why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or "no lowering of this kind exists"
+        raise UsageError(f"{operator.label()} cannot be lowered for {target.name}: {why}")
+    return accepted
+
+
+def row_named(operator: Operator, target: Target, name: str) -> Row | None:
+    """The accepting row whose lowering has this name."""
+    return next((row for row in rows_for(operator, target) if row.lowering.name == name), None)

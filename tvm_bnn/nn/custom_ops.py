@@ -1,0 +1,42 @@
+"""The integer operators as torch operators, so that ``torch.export`` keeps each of them whole.
+
+Importing this module registers, for every kind in :data:`tvm_bnn.ops.OPERATORS`,
+``tvm_bnn::<kind>(Tensor[] inputs, str spec, str name) -> Tensor[]``. ``inputs`` follow the operator's ``inputs()``;
+``spec`` is the signature of the operator for any spatial size, since the size is read off the first input; ``name``
+says where in the user's model the operator came from, and is only carried along. They run the NumPy reference.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tvm_bnn.ops import OPERATORS, Operator, operator_from_signature
+
+NAMESPACE = "tvm_bnn"
+_SCHEMA = "(Tensor[] inputs, str spec, str name) -> Tensor[]"
+
+_parse = functools.lru_cache(maxsize=1024)(operator_from_signature)
+
+
+def _operator(inputs: list[Tensor], spec: str) -> Operator:
+    return _parse(spec).at(tuple(inputs[0].shape))
+
+
+def _compute(inputs: list[Tensor], spec: str, name: str) -> list[Tensor]:
+    arrays = (tensor.numpy(force=True) for tensor in inputs)
+    outputs = _operator(inputs, spec).reference(*arrays)
+    # A copy, for torch forbids outputs that share memory with inputs.
+    return [torch.from_numpy(np.array(output)) for output in outputs]
+
+
+def _shapes(inputs: list[Tensor], spec: str, name: str) -> list[Tensor]:
+    outputs = _operator(inputs, spec).outputs()
+    return [inputs[0].new_empty(output.shape, dtype=getattr(torch, output.dtype)) for output in outputs]
+
+
+for _kind in OPERATORS:
+    torch.library.custom_op(f"{NAMESPACE}::{_kind}", _compute, mutates_args=(), schema=_SCHEMA).register_fake(_shapes)

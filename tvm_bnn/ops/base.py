@@ -1,0 +1,145 @@
+"""What every operator is: a frozen signature that knows its tensors, its cost and its integer reference."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvm_bnn.ops.epilogue import Epilogue
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A named tensor: its shape, its dtype and whether it is data of the network or a parameter."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    role: Literal["data", "parameter"]
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Work of one operator.
+
+    ``binary_macs`` counts multiply-accumulates done by logic and popcount, of ``activation_bits`` by ``weight_bits``;
+    ``real_macs`` those on integers of 8 bits or more. 1 MAC = 2 operations; a bit-serial MAC counts
+    min(1, a w / 64) of a real one, so ``ops`` = 2 (binary_macs min(1, a w / 64) + real_macs).
+    """
+
+    binary_macs: int = 0
+    real_macs: int = 0
+    activation_bits: int = 1
+    weight_bits: int = 1
+
+    @property
+    def ops(self) -> float:
+        """Operations by the convention above."""
+        discount = min(1.0, self.activation_bits * self.weight_bits / 64)
+        return 2 * (self.binary_macs * discount + self.real_macs)
+
+
+class Operator(abc.ABC):
+    """A frozen dataclass that names one computation with all its shapes."""
+
+    kind: ClassVar[str]
+
+    @abc.abstractmethod
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """All tensors in calling order: data first, then parameters."""
+
+    @abc.abstractmethod
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The tensors that are written, in order."""
+
+    @abc.abstractmethod
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Compute the outputs from all inputs by NumPy, in integers: the definition every kernel must equal."""
+
+    @abc.abstractmethod
+    def cost(self) -> Cost:
+        """Multiply-accumulates by kind."""
+
+    @abc.abstractmethod
+    def at(self, shape: tuple[int, ...]) -> Self:
+        """The same operator for a first input of ``shape``."""
+
+    @abc.abstractmethod
+    def label(self) -> str:
+        """A short name for people, such as ``conv2d 3x3 64->64 96x312``."""
+
+    @property
+    def bytes_moved(self) -> int:
+        """Compulsory traffic in bytes: every input and output once."""
+        return sum(spec.nbytes for spec in self.inputs() + self.outputs())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: ``kind`` and the fields; :func:`tvm_bnn.ops.registry.operator_from_dict` is the inverse."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}  # type: ignore[call-overload]
+
+    @property
+    def signature(self) -> str:
+        """Canonical text of the operator: compact JSON with sorted keys. Records are keyed by it."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+
+
+class AccumulatingOperator(Operator):
+    """An operator that fills an int32 accumulator, channels last, and leaves the rest to the shared epilogue."""
+
+    epilogue: Epilogue
+
+    @abc.abstractmethod
+    def operands(self) -> tuple[TensorSpec, ...]:
+        """The tensors the accumulator is computed from: data first, then parameters."""
+
+    @abc.abstractmethod
+    def accumulator_shape(self) -> tuple[int, ...]:
+        """Shape of the int32 accumulator that the epilogue finishes; channels last."""
+
+    @abc.abstractmethod
+    def accumulate(self, *operands: Array) -> Array:
+        """The integer reference of the accumulator: int32 of :meth:`accumulator_shape`."""
+
+    @abc.abstractmethod
+    def accumulator_bound(self) -> int:
+        """Largest magnitude the accumulator can reach."""
+
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """Data of the operator, data of the epilogue, then parameters of the operator and of the epilogue."""
+        specs = self.operands() + self.epilogue.inputs(self.accumulator_shape())
+        return tuple(sorted(specs, key=lambda spec: spec.role != "data"))
+
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The tensors that are written, in the order of ``epilogue.outputs``."""
+        return self.epilogue.output_specs(self.accumulator_shape())
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Accumulate, then finish, by NumPy."""
+        named = {spec.name: array for spec, array in zip(self.inputs(), arrays, strict=True)}
+        accumulator = self.accumulate(*(named[spec.name] for spec in self.operands()))
+        return self.epilogue.reference(accumulator, named)
+
+
+def exact_matmul(left: Array, right: Array, bound: int) -> NDArray[np.int32]:
+    """Product of integer matrices whose results and partial sums stay below ``bound`` in magnitude, exact.
+
+    Floating point adds integers without rounding below 2^24 (float32) and 2^53 (float64), so the fast matrix product
+    may be used; its order of summation does not matter.
+    """
+    dtype = np.float32 if bound < 2**24 else np.float64
+    product = np.matmul(left.astype(dtype), right.astype(dtype))
+    return product.astype(np.int64).astype(np.int32)

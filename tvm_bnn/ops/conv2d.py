@@ -1,0 +1,157 @@
+"""Binary and bit-serial 2-D convolution on packed bits.
+
+Algebra. An activation of A bits is a sum of planes, x = sum_a 2^a x_a, a weight of B bits w = sum_b 2^b w_b. A plane
+is bipolar (its bit 1 means +1, bit 0 means -1) or unipolar (1 and 0). Over the K real channels and taps of a window
+one plane against one plane is, with popcount P over the packed words::
+
+    bipolar  x bipolar    K    - 2 P(x ^ w)        both differ in P(x ^ w) places
+    unipolar x bipolar    P(w) -   P(x ^ w)        sum of x (2 w - 1) = 2 P(x & w) - P(x)
+    bipolar  x unipolar          2 P(x & w) - P(w)
+    unipolar x unipolar            P(x & w)
+
+so every case is a constant per output channel plus a factor times one popcount, and planes add with weight 2^(a+b).
+
+Padding bits of a word are 0 in both operands and cancel. Spatial padding ``one`` sets all bits of the real channels
+(+1 for one bipolar bit); ``zero`` contributes exactly 0: bipolar planes are padded with bit 0, which stands for
+-(2^A - 1), and what the taps outside the map then contribute is taken back.
+
+Groups: output channel o of group g sees the input channels g C/G .. (g + 1) C/G - 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+
+from tvm_bnn.ops.base import AccumulatingOperator, Array, Cost, TensorSpec, exact_matmul
+from tvm_bnn.ops.bits import decode, unpack_codes, words_for
+from tvm_bnn.ops.epilogue import Epilogue
+from tvm_bnn.ops.window import Pair, Window
+
+
+@dataclass(frozen=True)
+class Conv2d(AccumulatingOperator):
+    """``x`` int32 words [N, H, W, A words_for(C)], ``weight`` int32 words [O, kh, kw, B words_for(C / G)].
+
+    Raises:
+        ValueError: where the fields contradict each other (channels and groups, bit widths, an empty output map).
+    """
+
+    kind: ClassVar[str] = "conv2d"
+
+    batch: int
+    height: int
+    width: int
+    in_channels: int
+    out_channels: int
+    kernel: Pair = (3, 3)
+    stride: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    padding: Pair = (1, 1)
+    pad_value: Literal["one", "zero"] = "one"
+    groups: int = 1
+    activation_bits: int = 1
+    weight_bits: int = 1
+    activation_bipolar: bool = True
+    weight_bipolar: bool = True
+    epilogue: Epilogue = field(default_factory=Epilogue)
+
+    def __post_init__(self) -> None:
+        """Check the fields against each other."""
+        for name in ("kernel", "stride", "dilation", "padding"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if isinstance(self.epilogue, dict):
+            object.__setattr__(self, "epilogue", Epilogue(**self.epilogue))
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ValueError(
+                f"conv2d: {self.in_channels} -> {self.out_channels} channels do not split into {self.groups} groups"
+            )
+        if not (1 <= self.activation_bits <= 8 and 1 <= self.weight_bits <= 2):
+            raise ValueError(
+                f"conv2d: expected 1..8 activation and 1..2 weight bits, got {self.activation_bits} x {self.weight_bits}"
+            )
+        if min(self.output_size) < 1:
+            raise ValueError(f"conv2d: kernel {self.kernel} does not fit a map of {self.height}x{self.width}")
+
+    @property
+    def window(self) -> Window:
+        """The sliding window."""
+        return Window(self.kernel, self.stride, self.dilation, self.padding)
+
+    @property
+    def output_size(self) -> Pair:
+        """Height and width of the output map."""
+        return self.window.output((self.height, self.width))
+
+    @property
+    def group_channels(self) -> int:
+        """Input channels of one group."""
+        return self.in_channels // self.groups
+
+    @property
+    def depth(self) -> int:
+        """Products summed into one accumulator: K = kh kw C / G."""
+        return math.prod(self.kernel) * self.group_channels
+
+    def operands(self) -> tuple[TensorSpec, ...]:
+        """Packed activation and packed weight."""
+        x = (self.batch, self.height, self.width, self.activation_bits * words_for(self.in_channels))
+        weight = (self.out_channels, *self.kernel, self.weight_bits * words_for(self.group_channels))
+        return TensorSpec("x", x, "int32", "data"), TensorSpec("weight", weight, "int32", "parameter")
+
+    def accumulator_shape(self) -> tuple[int, ...]:
+        """[N, HO, WO, O]."""
+        return (self.batch, *self.output_size, self.out_channels)
+
+    def accumulator_bound(self) -> int:
+        """K (2^A - 1) (2^B - 1)."""
+        return self.depth * (2**self.activation_bits - 1) * (2**self.weight_bits - 1)
+
+    def accumulate(self, *operands: Array) -> Array:
+        """Unpack, pad, multiply as integers."""
+        x, weight = operands
+        codes = unpack_codes(x, self.in_channels, self.activation_bits)
+        values = self.window.pad(decode(codes, self.activation_bits, bipolar=self.activation_bipolar), self.pad_number)
+        windows = self.window.gather(values)
+        groups = [self._group(windows, weight, group) for group in range(self.groups)]
+        return np.concatenate(groups, axis=-1)
+
+    @property
+    def pad_number(self) -> int:
+        """The integer that spatial padding stands for."""
+        return 2**self.activation_bits - 1 if self.pad_value == "one" else 0
+
+    def _group(self, windows: Array, weight: Array, group: int) -> Array:
+        channels = slice(group * self.group_channels, (group + 1) * self.group_channels)
+        outputs = self.out_channels // self.groups
+        kernel = self.weight_values(weight[group * outputs : (group + 1) * outputs])
+        columns = windows[..., channels].reshape(-1, self.depth)
+        product = exact_matmul(columns, kernel.reshape(outputs, self.depth).T, self.accumulator_bound() + 1)
+        return product.reshape(*self.accumulator_shape()[:3], outputs)
+
+    def weight_values(self, weight: Array) -> Array:
+        """Packed weights [O, kh, kw, B W] as integers [O, kh, kw, C / G]."""
+        codes = unpack_codes(weight, self.group_channels, self.weight_bits)
+        return decode(codes, self.weight_bits, bipolar=self.weight_bipolar)
+
+    def cost(self) -> Cost:
+        """One MAC a product; taps in the padding count."""
+        macs = math.prod(self.accumulator_shape()) * self.depth
+        return Cost(binary_macs=macs, activation_bits=self.activation_bits, weight_bits=self.weight_bits)
+
+    def at(self, shape: tuple[int, ...]) -> Self:
+        """The same convolution of an input [N, H, W, ...]."""
+        return dataclasses.replace(self, batch=shape[0], height=shape[1], width=shape[2])
+
+    def label(self) -> str:
+        """Kernel, channels and output size."""
+        extras = [f"s{self.stride[0]}"] * (self.stride != (1, 1)) + [f"d{self.dilation[0]}"] * (self.dilation != (1, 1))
+        extras += [f"g{self.groups}"] * (self.groups > 1)
+        extras += [f"{self.activation_bits}x{self.weight_bits}bit"] * (self.activation_bits * self.weight_bits > 1)
+        size = "x".join(map(str, self.output_size))
+        kernel = "x".join(map(str, self.kernel))
+        return " ".join(["conv2d", kernel, f"{self.in_channels}->{self.out_channels}", size, *extras])

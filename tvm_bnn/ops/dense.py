@@ -1,0 +1,84 @@
+"""Binary and bit-serial dense layer on packed bits: the algebra of :mod:`tvm_bnn.ops.conv2d` without a window."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+from tvm_bnn.ops.base import AccumulatingOperator, Array, Cost, TensorSpec
+from tvm_bnn.ops.conv2d import Conv2d
+from tvm_bnn.ops.epilogue import Epilogue
+
+
+@dataclass(frozen=True)
+class Dense(AccumulatingOperator):
+    """``x`` int32 words [rows, A words_for(C)], ``weight`` int32 words [O, B words_for(C)], accumulator [rows, O]."""
+
+    kind: ClassVar[str] = "dense"
+
+    rows: int
+    in_features: int
+    out_features: int
+    activation_bits: int = 1
+    weight_bits: int = 1
+    activation_bipolar: bool = True
+    weight_bipolar: bool = True
+    epilogue: Epilogue = field(default_factory=Epilogue)
+
+    def __post_init__(self) -> None:
+        """Let the equivalent convolution check the fields."""
+        if isinstance(self.epilogue, dict):
+            object.__setattr__(self, "epilogue", Epilogue(**self.epilogue))
+        self.as_conv2d()
+
+    def as_conv2d(self) -> Conv2d:
+        """The same work as a 1x1 convolution of a map one row high and ``rows`` wide."""
+        return Conv2d(
+            batch=1,
+            height=1,
+            width=self.rows,
+            in_channels=self.in_features,
+            out_channels=self.out_features,
+            kernel=(1, 1),
+            padding=(0, 0),
+            activation_bits=self.activation_bits,
+            weight_bits=self.weight_bits,
+            activation_bipolar=self.activation_bipolar,
+            weight_bipolar=self.weight_bipolar,
+            epilogue=self.epilogue,
+        )
+
+    def operands(self) -> tuple[TensorSpec, ...]:
+        """Packed activation and packed weight, without the axes of the window."""
+        x, weight = self.as_conv2d().operands()
+        return (
+            dataclasses.replace(x, shape=x.shape[2:]),
+            dataclasses.replace(weight, shape=(weight.shape[0], weight.shape[3])),
+        )
+
+    def accumulator_shape(self) -> tuple[int, ...]:
+        """[rows, O]."""
+        return self.rows, self.out_features
+
+    def accumulator_bound(self) -> int:
+        """C (2^A - 1) (2^B - 1)."""
+        return self.as_conv2d().accumulator_bound()
+
+    def accumulate(self, *operands: Array) -> Array:
+        """By the equivalent convolution."""
+        x, weight = operands
+        accumulator = self.as_conv2d().accumulate(x[None, None], weight[:, None, None])
+        return accumulator.reshape(self.accumulator_shape())
+
+    def cost(self) -> Cost:
+        """One MAC a product."""
+        return self.as_conv2d().cost()
+
+    def at(self, shape: tuple[int, ...]) -> Self:
+        """The same layer for an input [rows, ...]."""
+        return dataclasses.replace(self, rows=shape[0])
+
+    def label(self) -> str:
+        """Features and rows."""
+        return f"dense {self.in_features}->{self.out_features} x{self.rows}"

@@ -1,0 +1,171 @@
+"""The fused end of every operator: affine, shortcut, activation, saturation, signs. Integers only.
+
+An operator yields an int32 accumulator ``a`` [..., C]. With per-channel int32 parameters the epilogue computes, in
+32-bit arithmetic and with ``>>`` the arithmetic shift (rounding towards minus infinity)::
+
+    scale:      z = sat16((a * mul + s * shortcut_mul + add) >> shift)       s: shortcut stream, channel c % S
+    bias:       z = a + add                                                  (no shortcut, no activation)
+    none:       z = a
+    RPReLU:     d = z - rprelu_in
+                z = sat16((d if d > 0 else (d * rprelu_slope + 2^11) >> 12) + rprelu_out)
+    stream:     int16  z
+    byte:       uint8  min(max(z, 0), 255)
+    accumulator int32  z                                                     (``bias`` and ``none`` only)
+    signs:      bit    z >= threshold, packed along the channels
+    codes:      min(max((z * code_mul + code_add) >> code_shift, 0), 2^code_bits - 1), as packed bit planes
+
+``add`` holds the rounding term 2^(shift-1) of the right shift: rounding half up costs nothing. A batch norm, a
+weight scale and the scale of the stream fold into ``mul`` and ``add``; a scale below zero is folded into the signs
+of the weights, so ``mul`` >= 0 need not be assumed by anyone. The RPReLU is ReActNet's: slope below the learned
+knee ``rprelu_in``, then a learned offset. Whoever makes the parameters sees to it that no 32-bit step overflows
+(:func:`check_parameters`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvm_bnn.ops.bits import pack_bits, pack_codes, words_for
+
+if TYPE_CHECKING:
+    from tvm_bnn.ops.base import TensorSpec
+
+Array = NDArray[Any]
+Output = Literal["accumulator", "stream", "byte", "signs", "codes"]
+
+SLOPE_FRACTION_BITS = 12
+"""RPReLU slopes are integers in units of 2^-12."""
+
+SLOPE_LIMIT = 2**14 - 1
+"""Largest magnitude of an integer slope: |d| <= 2^16, so that d * slope + 2^11 stays within 31 bits."""
+
+INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """Which steps follow the accumulator and what is written.
+
+    ``shortcut_channels`` is the width S of the stream that is added (0: none); output channel c adds stream channel
+    c % S, so a shortcut may be repeated when a layer widens. ``outputs`` lists what is written, in order.
+    """
+
+    affine: Literal["none", "bias", "scale"] = "scale"
+    shortcut_channels: int = 0
+    rprelu: bool = False
+    outputs: tuple[Output, ...] = ("stream",)
+    code_bits: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse combinations the definition does not give a meaning to."""
+        object.__setattr__(self, "outputs", tuple(self.outputs))
+        saturating = self.affine == "scale"
+        if not self.outputs or len(set(self.outputs)) != len(self.outputs):
+            raise ValueError(f"epilogue outputs: expected distinct names, at least one, got {self.outputs}")
+        if saturating and "accumulator" in self.outputs:
+            raise ValueError("epilogue: the accumulator is written only with affine 'none' or 'bias'")
+        if not saturating and (self.shortcut_channels or self.rprelu or {"stream", "byte"} & set(self.outputs)):
+            raise ValueError("epilogue: shortcut, RPReLU, stream and byte need affine 'scale'")
+        if ("codes" in self.outputs) != (1 <= self.code_bits <= 8):
+            raise ValueError(f"epilogue: codes have 1..8 bits, got code_bits={self.code_bits}")
+
+    @property
+    def value_dtype(self) -> str:
+        """Dtype of z before it is written: int16 once saturated, else int32."""
+        return "int16" if self.affine == "scale" else "int32"
+
+    def inputs(self, shape: tuple[int, ...]) -> tuple[TensorSpec, ...]:
+        """Tensors the epilogue reads for an accumulator of ``shape``."""
+        from tvm_bnn.ops.base import TensorSpec
+
+        channels = (shape[-1],)
+
+        def parameter(name: str, dtype: str = "int32") -> TensorSpec:
+            return TensorSpec(name, channels, dtype, "parameter")
+
+        specs: list[TensorSpec] = []
+        if self.shortcut_channels:
+            specs.append(TensorSpec("shortcut", (*shape[:-1], self.shortcut_channels), "int16", "data"))
+        specs += [parameter(name) for name in self._affine_parameters()]
+        if self.rprelu:
+            specs += [parameter(name) for name in ("rprelu_in", "rprelu_slope", "rprelu_out")]
+        if "signs" in self.outputs:
+            specs.append(parameter("threshold", self.value_dtype))
+        if "codes" in self.outputs:
+            specs += [parameter(name) for name in ("code_mul", "code_add", "code_shift")]
+        return tuple(specs)
+
+    def _affine_parameters(self) -> tuple[str, ...]:
+        names = {"none": (), "bias": ("add",), "scale": ("mul", "add", "shift")}[self.affine]
+        return (*names, "shortcut_mul") if self.shortcut_channels else names
+
+    def output_specs(self, shape: tuple[int, ...]) -> tuple[TensorSpec, ...]:
+        """Shapes and dtypes of what is written for an accumulator of ``shape``."""
+        from tvm_bnn.ops.base import TensorSpec
+
+        dtypes = {"stream": "int16", "byte": "uint8"}
+        planes = {"signs": 1, "codes": self.code_bits}
+
+        def written(name: Output) -> tuple[int, ...]:
+            return (*shape[:-1], planes[name] * words_for(shape[-1])) if name in planes else shape
+
+        return tuple(TensorSpec(name, written(name), dtypes.get(name, "int32"), "data") for name in self.outputs)
+
+    def reference(self, accumulator: Array, named: Mapping[str, Array]) -> tuple[Array, ...]:
+        """The NumPy definition: int32 ``accumulator`` [..., C] and the named inputs to the outputs, in order."""
+        value = self._activated(self._affine(accumulator.astype(np.int32), named), named)
+        return tuple(self._written(name, value, named) for name in self.outputs)
+
+    def _affine(self, accumulator: Array, named: Mapping[str, Array]) -> Array:
+        if self.affine == "none":
+            return accumulator
+        if self.affine == "bias":
+            return accumulator + named["add"]
+        total = accumulator * named["mul"] + named["add"]
+        if self.shortcut_channels:
+            repeats = accumulator.shape[-1] // self.shortcut_channels
+            shortcut = np.concatenate([named["shortcut"].astype(np.int32)] * repeats, axis=-1)
+            total = total + shortcut * named["shortcut_mul"]
+        return saturate(total >> named["shift"])
+
+    def _activated(self, value: Array, named: Mapping[str, Array]) -> Array:
+        if not self.rprelu:
+            return value
+        distance = value - named["rprelu_in"]
+        half = 1 << (SLOPE_FRACTION_BITS - 1)
+        below = (distance * named["rprelu_slope"] + half) >> SLOPE_FRACTION_BITS
+        return saturate(np.where(distance > 0, distance, below) + named["rprelu_out"])
+
+    def _written(self, name: Output, value: Array, named: Mapping[str, Array]) -> Array:
+        if name == "signs":
+            return pack_bits(value >= named["threshold"])
+        if name == "codes":
+            codes = (value * named["code_mul"] + named["code_add"]) >> named["code_shift"]
+            return pack_codes(np.clip(codes, 0, 2**self.code_bits - 1), self.code_bits)
+        if name == "byte":
+            return np.clip(value, 0, 255).astype(np.uint8)
+        return value.astype(np.int16 if name == "stream" else np.int32)
+
+
+def saturate(value: Array) -> Array:
+    """Clamp int32 to the range of int16, still int32."""
+    return np.clip(value, INT16_MIN, INT16_MAX)
+
+
+def check_parameters(epilogue: Epilogue, bound: int, named: Mapping[str, Array]) -> None:
+    """Raise ValueError unless every 32-bit step stays in range for accumulators of magnitude up to ``bound``."""
+    if epilogue.affine == "scale":
+        total = bound * np.abs(named["mul"].astype(np.int64)) + np.abs(named["add"].astype(np.int64))
+        if epilogue.shortcut_channels:
+            total = total + 2**15 * np.abs(named["shortcut_mul"].astype(np.int64))
+        if np.any(total >= 2**31):
+            raise ValueError(f"epilogue: the affine step reaches {int(total.max())}, expected below 2^31")
+        if np.any(named["shift"] < 0) or np.any(named["shift"] > 31):
+            raise ValueError("epilogue: shifts must lie in 0..31")
+    if epilogue.rprelu and np.any(np.abs(named["rprelu_slope"]) > SLOPE_LIMIT):
+        raise ValueError(f"epilogue: integer slopes must lie within +-{SLOPE_LIMIT}")

@@ -1,0 +1,43 @@
+"""All operators by kind: the one table that dispatch, serialisation and tests read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tvm_bnn.ops.base import Operator
+from tvm_bnn.ops.conv2d import Conv2d
+from tvm_bnn.ops.dense import Dense
+from tvm_bnn.ops.labels import Labels
+from tvm_bnn.ops.real_conv2d import RealConv2d
+from tvm_bnn.ops.stream import AvgPool2d, Bitpack, Upsample2x
+
+OPERATORS: dict[str, type[Operator]] = {
+    operator.kind: operator for operator in (Conv2d, Dense, RealConv2d, Upsample2x, AvgPool2d, Bitpack, Labels)
+}
+
+
+def operator_from_dict(data: Mapping[str, Any]) -> Operator:
+    """Inverse of :meth:`Operator.to_dict`.
+
+    Raises:
+        ValueError: for an unknown kind or fields that the operator does not have.
+    """
+    fields = dict(data)
+    kind = fields.pop("kind", None)
+    if kind not in OPERATORS:
+        raise ValueError(f"operator kind: expected one of {', '.join(OPERATORS)}, got {kind!r}")
+    try:
+        return OPERATORS[kind](**fields)
+    except TypeError as error:
+        raise ValueError(f"operator {kind}: {error}") from error
+
+
+def operator_from_signature(signature: str) -> Operator:
+    """Inverse of :attr:`Operator.signature`.
+
+    Raises:
+        ValueError: where the text is no signature.
+    """
+    return operator_from_dict(json.loads(signature))

@@ -1,0 +1,1 @@
+"""Spaces: the loop arrangements of a lowering, their choices left to MetaSchedule's sampling."""

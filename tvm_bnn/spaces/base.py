@@ -1,0 +1,147 @@
+"""The contract of a space: a few discrete choices and one function that arranges the loops by them.
+
+A point of a space is plain data, ``{"tile": [...], **variant}``: it is what a record keeps, and it can be applied to
+another shape. The same ``arrange`` runs in two ways: with numbers (a record, the default), and under MetaSchedule,
+where the tile is a random variable that the search samples and the trace remembers.
+
+``tile`` is sampled as one number, so that only tiles that fit the registers are ever proposed; a variant is whatever
+must be known while loops are rearranged (their order, how deep to unroll), one design space each.
+"""
+
+from __future__ import annotations
+
+import abc
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from tvm_bnn._tvm import s_tir
+from tvm_bnn.ops.base import Operator
+from tvm_bnn.targets import Target
+
+Variant = Mapping[str, int | str]
+Tile = tuple[int, ...]
+
+VARIANT_KEY = "tvm_bnn.variant"
+"""Block annotation that tells which design space a candidate came from."""
+
+_RADIX = 4096
+
+
+@dataclass(frozen=True)
+class Point:
+    """One arrangement: the tile and the variant."""
+
+    tile: Tile = ()
+    variant: Variant = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for records."""
+        return {"tile": list(self.tile), **self.variant}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Point:
+        """Inverse of :meth:`to_dict`.
+
+        Raises:
+            ValueError: where the tile is not a list of positive whole numbers.
+        """
+        rest = dict(data)
+        tile = rest.pop("tile", ())
+        if not isinstance(tile, list | tuple) or not all(isinstance(t, int) and 0 < t < _RADIX for t in tile):
+            raise ValueError(f"tile: expected a list of positive whole numbers, got {tile!r}")
+        return Point(tuple(tile), rest)
+
+    @property
+    def key(self) -> str:
+        """Canonical text: equal for equal points."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a space arranges loops for."""
+
+    operator: Operator
+    target: Target
+    threads: int
+
+
+class Space(abc.ABC):
+    """The arrangements of one lowering. ``version`` changes whenever a point comes to mean something else."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    root_block: ClassVar[str]
+
+    @abc.abstractmethod
+    def variants(self, setting: Setting) -> list[Variant]:
+        """The design spaces."""
+
+    @abc.abstractmethod
+    def tiles(self, setting: Setting) -> list[Tile]:
+        """The tiles that may be sampled; empty where nothing is tiled."""
+
+    @abc.abstractmethod
+    def default(self, setting: Setting) -> Point:
+        """The point taken with zero trials."""
+
+    @abc.abstractmethod
+    def arrange(self, schedule: Any, setting: Setting, tile: Sequence[Any], variant: Variant) -> None:
+        """Apply a tile (numbers or random variables) and a variant."""
+
+    def points(self, setting: Setting) -> int:
+        """How many points there are."""
+        return len(self.variants(setting)) * max(1, len(self.tiles(setting)))
+
+    def nearest(self, setting: Setting, point: Point) -> Point:
+        """``point`` as it is if it belongs to this setting's space, else the closest that does."""
+        variants, tiles = self.variants(setting), self.tiles(setting)
+        variant = max(variants, key=lambda v: sum(v[k] == point.variant.get(k) for k in v))
+        tile = min(tiles, key=lambda t: _distance(t, point.tile), default=())
+        return Point(tile, variant)
+
+    def scheduled(self, function: Any, setting: Setting, point: Point) -> Any:
+        """The function with its loops arranged by ``point``, fixed."""
+        schedule = s_tir.Schedule(function)
+        self.arrange(schedule, setting, point.tile, point.variant)
+        return schedule.mod["main"].with_attr("tirx.is_scheduled", True)
+
+    def generator(self, setting: Setting) -> Callable[[Any], list[Any]]:
+        """The function MetaSchedule's ``ScheduleFn`` wants: one schedule per variant, the tile sampled."""
+        return lambda schedule: [self._sampled(schedule.copy(), setting, v) for v in self.variants(setting)]
+
+    def _sampled(self, schedule: Any, setting: Setting, variant: Variant) -> Any:
+        codes = [_encode(tile) for tile in self.tiles(setting)]
+        code = schedule.sample_categorical(codes, [1 / len(codes)] * len(codes))
+        self.arrange(schedule, setting, _decode(code, len(self.tiles(setting)[0])), variant)
+        block = schedule.get_sblock(self.root_block)
+        schedule.annotate(block, VARIANT_KEY, json.dumps(dict(variant), sort_keys=True))
+        return schedule
+
+    def point_of(self, schedule: Any, setting: Setting) -> Point:
+        """The point that a sampled schedule stands for."""
+        (sampled,) = (i for i in schedule.trace.insts if i.kind.name == "SampleCategorical")
+        code = int(list(sampled.attrs[0])[int(schedule.trace.decisions[sampled])])
+        annotations = schedule.get(schedule.get_sblock(self.root_block)).annotations
+        tile = tuple(int(part) for part in _decode(code, len(self.tiles(setting)[0])))
+        return Point(tile, json.loads(str(annotations[VARIANT_KEY])))
+
+
+def _encode(tile: Tile) -> int:
+    code = 0
+    for part in tile:
+        code = code * _RADIX + part
+    return code
+
+
+def _decode(code: Any, parts: int) -> list[Any]:
+    """The parts of a code, which may be a random variable."""
+    return [code // _RADIX ** (parts - 1 - i) % _RADIX for i in range(parts)]
+
+
+def _distance(left: Tile, right: Tile) -> float:
+    if len(left) != len(right):
+        return float("inf")
+    return sum(abs(a - b) / max(a, b) for a, b in zip(left, right, strict=True))

@@ -1,0 +1,183 @@
+"""The loops of every lowering whose lanes run over output channels.
+
+Before::
+
+    for n, h, w, block, vector, lane:          acc = 0
+        for kh, kw, ..., j:                    acc += term
+    for n, h, w, c:                            value = epilogue(acc)
+    for n, h, w, word:                         signs = value >= threshold
+
+After, for a tile of (rows, columns, vectors) and the order ``pixels``::
+
+    parallel for (n, h / rows, w / columns, block):
+        for vector / vectors:
+            acc[rows, columns, vectors, lanes] = 0          registers
+            for kh, kw, ..., j:                             innermost ``unroll`` of them unrolled
+                unrolled rows, columns, vectors; vectorised lane:  acc += term
+            vectorised value[rows, columns, vectors * lanes]
+        signs[rows, columns, 64 channels]
+
+The order ``filters`` puts the block of 64 output channels outermost, so that its weights stay in the cache while all
+pixels pass: for layers with more weights than map.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tvm_bnn._tvm import s_tir
+from tvm_bnn.lowering.popcount_lanes import lanes_of
+from tvm_bnn.ops.base import AccumulatingOperator
+from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT
+from tvm_bnn.ops.conv2d import Conv2d
+from tvm_bnn.ops.dense import Dense
+from tvm_bnn.spaces import portable
+from tvm_bnn.spaces.base import Point, Setting, Space, Tile, Variant
+
+_WEIGHT_BYTES_KEPT = 24 * 1024
+"""Above this a filter block does not stay in a first-level cache along with the map: filters go outermost."""
+
+_UNROLLED_LIMIT = 36
+"""Longest unrolled reduction, in steps: beyond it the loop body outgrows the instruction cache."""
+
+
+class Lanes(Space):
+    """For ``popcount-lanes`` and ``multiply-lanes``."""
+
+    name = "lanes"
+    version = 1
+    root_block = "acc"
+
+    def variants(self, setting: Setting) -> list[Variant]:
+        """Both orders, each depth of unrolling that stays within the instruction cache."""
+        depths = [depth for depth in range(4) if _unrolled(setting, depth) <= _UNROLLED_LIMIT]
+        distinct = [d for d in depths if d == 0 or _unrolled(setting, d) > _unrolled(setting, d - 1)]
+        return [{"order": order, "unroll": depth} for order in ("pixels", "filters") for depth in distinct]
+
+    def tiles(self, setting: Setting) -> list[Tile]:
+        """Tiles whose accumulators fit the vector registers; imperfect ones too."""
+        rows, columns = _map_size(setting)
+        vectors = _vectors(setting)
+        limit = _accumulators(setting)
+        return [
+            (r, c, v)
+            for r in _extents(rows, 4)
+            for c in _extents(columns, 16)
+            for v in (1, 2, 4)
+            if vectors % v == 0 and (r * c * v <= limit)
+        ]
+
+    def default(self, setting: Setting) -> Point:
+        """About eight pixels by two vectors, tiles that divide the map first."""
+        rows, columns = _map_size(setting)
+        wanted = _accumulators(setting) * 2 / 3
+
+        def badness(tile: Tile) -> tuple[float, ...]:
+            r, c, v = tile
+            waste = -(-rows // r) * r * -(-columns // c) * c / (rows * columns)
+            ragged = rows % r > 0 or columns % c > 0
+            return (ragged + 4 * (waste - 1) + abs(math.log2(r * c * v / wanted)) + abs(math.log2(v / 2)) / 4, r)
+
+        order = "filters" if _weight_bytes(setting) > _WEIGHT_BYTES_KEPT else "pixels"
+        depth = max((v["unroll"] for v in self.variants(setting) if int(v["unroll"]) <= 1), default=0)
+        return Point(min(self.tiles(setting), key=badness), {"order": order, "unroll": depth})
+
+    def arrange(self, schedule: Any, setting: Setting, tile: Sequence[Any], variant: Variant) -> None:
+        """Tile, reorder, fuse the epilogue in, unroll."""
+        acc = schedule.get_sblock("acc")
+        n, h, w, block, vector, lane, *reduction = schedule.get_loops(acc)
+        (h, rows), (w, columns), (vector, vectors) = (
+            schedule.split(loop, [None, extent], preserve_unit_iters=True)
+            for loop, extent in zip((h, w, vector), tile, strict=True)
+        )
+        outer = [n, h, w, block] if variant["order"] == "pixels" else [block, n, h, w]
+        schedule.reorder(*outer, vector, *reduction, rows, columns, vectors, lane)
+        tiles = schedule.fuse(*outer, preserve_unit_iters=True)
+        if setting.threads > 1:
+            schedule.parallel(tiles)
+        _fuse_epilogue(schedule, setting, tiles, vector)
+        schedule.set_scope(acc, 0, "local")
+        schedule.vectorize(lane)
+        for loop in (rows, columns, vectors, *_innermost(reduction, int(variant["unroll"]))):
+            schedule.unroll(loop)
+        schedule.decompose_reduction(acc, reduction[0])
+        _arrange_rest(schedule, setting)
+
+
+def _innermost(loops: Sequence[Any], count: int) -> list[Any]:
+    return list(loops[len(loops) - count :])
+
+
+def _fuse_epilogue(schedule: Any, setting: Setting, tiles: Any, vector: Any) -> None:
+    """Bring the value under the vectors it comes from, and what reads whole words under the tile."""
+    value = schedule.get_sblock("value")
+    schedule.reverse_compute_at(value, vector, preserve_unit_loops=True)
+    if portable.whole_words(setting):
+        portable.vectorize_channels(schedule, value, lanes_of(setting.target))
+    for name in _fused_outputs(setting):
+        output = schedule.get_sblock(name)
+        schedule.reverse_compute_at(output, tiles, preserve_unit_loops=True)
+        if name == "byte":
+            portable.vectorize_channels(schedule, output, lanes_of(setting.target))
+
+
+def _fused_outputs(setting: Setting) -> list[str]:
+    outputs = portable.epilogue_of(setting).outputs
+    return [name for name in outputs if name in ("signs", "byte") and portable.whole_words(setting)]
+
+
+def _arrange_rest(schedule: Any, setting: Setting) -> None:
+    """Stages of their own: the padded map, and outputs that could not be fused."""
+    done = {"acc", "acc_init", "acc_update", "value", *_fused_outputs(setting)}
+    portable.arrange_blocks(schedule, setting, lambda name: name not in done)
+
+
+def _operator(setting: Setting) -> AccumulatingOperator:
+    assert isinstance(setting.operator, AccumulatingOperator)
+    return setting.operator
+
+
+def _map_size(setting: Setting) -> tuple[int, int]:
+    shape = _operator(setting).accumulator_shape()
+    return (1, shape[0]) if len(shape) == 2 else (shape[1], shape[2])
+
+
+def _vectors(setting: Setting) -> int:
+    """Extent of the axis ``vector``."""
+    lanes = lanes_of(setting.target)
+    if setting.operator.kind in ("conv2d", "dense"):
+        return CHANNEL_ALIGNMENT // lanes
+    return -(-_operator(setting).accumulator_shape()[-1] // lanes)
+
+
+def _accumulators(setting: Setting) -> int:
+    """Vector registers an arrangement may use for sums: 24 of 32, 12 of 16."""
+    return 24 if lanes_of(setting.target) in (4, 16) else 12
+
+
+def _reduction(setting: Setting) -> tuple[int, ...]:
+    """Extents of the reduction, outermost first."""
+    operator = setting.operator
+    conv = operator.as_conv2d() if isinstance(operator, Dense) else operator
+    weight = conv.inputs()[[spec.name for spec in conv.inputs()].index("weight")].shape
+    if isinstance(conv, Conv2d):
+        return (*conv.kernel, conv.activation_bits, conv.weight_bits, weight[3] // conv.weight_bits)
+    return weight[:3]
+
+
+def _unrolled(setting: Setting, depth: int) -> int:
+    """Steps of the reduction that ``depth`` unrolled loops write out."""
+    return math.prod(_innermost(_reduction(setting), depth))
+
+
+def _weight_bytes(setting: Setting) -> int:
+    return next(spec.nbytes for spec in setting.operator.inputs() if spec.name == "weight")
+
+
+def _extents(size: int, limit: int) -> list[int]:
+    """Tile extents along an axis: its divisors up to ``limit``, and a few that leave a ragged end."""
+    divisors = [d for d in range(1, min(size, limit) + 1) if size % d == 0]
+    ragged = [d for d in (2, 3, 4, 6) if d < size and d <= limit and d not in divisors]
+    return sorted({*divisors, *ragged})

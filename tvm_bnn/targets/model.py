@@ -1,0 +1,142 @@
+"""What a hardware target is, and the shape of the file that describes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tvm_bnn.errors import UsageError, closest
+
+TargetKind = Literal["cpu"]
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+_Text = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One number about the hardware.
+
+    Attributes:
+        value: the number.
+        unit: its unit, such as `Gop/s` (1 multiply-accumulate = 2 op), `byte`, `bit` or `GB/s`.
+        source: how it is known; begins with `nominal` where it was not measured.
+    """
+
+    value: float
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Llvm:
+    """How LLVM is told about the target; None or empty leaves it to LLVM's own choice."""
+
+    triple: str | None = None
+    mcpu: str | None = None
+    mattr: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """One hardware target, as its file describes it.
+
+    Attributes:
+        name: the file's name without its ending.
+        kind: the family of code generators.
+        description: one line for people.
+        rank: of the targets that a host satisfies, the highest rank is the one it gets.
+        requires: CPU flags, as Linux spells them, without which the target's code does not run.
+        llvm: code generation options.
+        facts: peaks, sizes and bandwidths by name.
+    """
+
+    name: str
+    kind: TargetKind
+    description: str
+    rank: int
+    requires: frozenset[str]
+    llvm: Llvm
+    facts: Mapping[str, Fact] = field(hash=False)
+
+    def tvm_target(self, threads: int) -> dict[str, object]:
+        """The target as TVM's dictionary form; options the file leaves unset are absent.
+
+        Args:
+            threads: how many cores the code may use, at least 1.
+
+        Raises:
+            UsageError: fewer than one thread.
+        """
+        if threads < 1:
+            raise UsageError(f"expected at least 1 thread, got {threads}", "pass --threads 1 or more")
+        options = {"mtriple": self.llvm.triple, "mcpu": self.llvm.mcpu, "mattr": list(self.llvm.mattr)}
+        return {"kind": "llvm", **{key: value for key, value in options.items() if value}, "num-cores": threads}
+
+    def peak(self, name: str) -> float:
+        """The value of one fact, in that fact's own unit.
+
+        Args:
+            name: such as `binary_gops_per_core`.
+
+        Raises:
+            UsageError: the target has no such fact.
+        """
+        if name not in self.facts:
+            raise UsageError(f"expected a fact of target '{self.name}', got '{name}'", closest(name, self.facts))
+        return self.facts[name].value
+
+
+class _Part(BaseModel):
+    # A misspelt field must not pass for an absent one.
+    model_config = ConfigDict(extra="forbid")
+
+
+class FactEntry(_Part):
+    """One line of the table `[facts]`."""
+
+    value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    unit: _Text
+    source: _Text
+
+
+class FactsTable(_Part):
+    """The table `[facts]`: what a roofline and a loop arrangement need to know of a CPU."""
+
+    vector_bits: FactEntry
+    l1d_bytes: FactEntry
+    l2_bytes: FactEntry
+    binary_gops_per_core: FactEntry
+    int8_gops_per_core: FactEntry
+    float_gops_per_core: FactEntry
+    memory_gbytes_per_s: FactEntry
+
+    def facts(self) -> dict[str, Fact]:
+        """The entries by name, in the order of the fields."""
+        return {name: Fact(**entry) for name, entry in self.model_dump().items()}
+
+
+class LlvmTable(_Part):
+    """The table `[llvm]`."""
+
+    triple: _Text | None = None
+    mcpu: _Text | None = None
+    mattr: list[Annotated[str, Field(pattern=r"^[+-].+$")]] = []
+
+
+class TargetFile(_Part):
+    """A whole target file."""
+
+    name: _Name
+    kind: TargetKind
+    description: _Text
+    rank: Annotated[int, Field(ge=0)]
+    requires: list[_Text]
+    llvm: LlvmTable
+    facts: FactsTable
+
+    def target(self) -> Target:
+        """The target that the file describes."""
+        llvm = Llvm(self.llvm.triple, self.llvm.mcpu, tuple(self.llvm.mattr))
+        requires = frozenset(self.requires)
+        return Target(self.name, self.kind, self.description, self.rank, requires, llvm, self.facts.facts())
