@@ -106,6 +106,11 @@ def random_inputs(operator: Operator, rng: np.random.Generator) -> list[Array]:
     return [named[spec.name] for spec in operator.inputs()]
 
 
+def by_name(operator: Operator, inputs: list[Array]) -> dict[str, Array]:
+    """Inputs by the names of their specs."""
+    return {spec.name: array for spec, array in zip(operator.inputs(), inputs, strict=True)}
+
+
 def _operand(operator: AccumulatingOperator, spec: TensorSpec, rng: np.random.Generator) -> Array:
     if isinstance(operator, Conv2d | Dense):
         return random_words(spec.shape, *word_layout(operator, spec.name), rng)

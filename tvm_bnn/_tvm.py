@@ -6,9 +6,8 @@ TVM from here.
 
 from __future__ import annotations
 
-import inspect
 import sys
-from types import FrameType
+from types import ModuleType
 from typing import Any
 
 import tvm
@@ -39,15 +38,36 @@ def build(function: Any, target: Any) -> Any:
     return tvm.compile(ir.IRModule({"main": function.with_attr("global_symbol", "main")}), target=target)
 
 
-def _module_of_frame(frame: FrameType) -> Any:
-    return sys.modules.get(frame.f_globals["__name__"])
+def tune_context(**settings: Any) -> Any:
+    """A MetaSchedule context, without the half minute its constructor spends registering stock tensor intrinsics.
 
-
-def import_tensor_intrinsics() -> None:
-    """Register TVM's stock tensor intrinsics without the half minute that ``inspect.getmodule`` costs per frame."""
-    original = inspect.getmodule
-    inspect.getmodule = lambda frame, *_: _module_of_frame(frame)  # type: ignore[assignment,misc]
+    The import it makes for that side effect finds a stand-in: none of our spaces uses a stock intrinsic.
+    """
+    name = "tvm.s_tir.tensor_intrin"
+    absent = name not in sys.modules
+    if absent:
+        sys.modules[name] = ModuleType(name)
     try:
-        import tvm.s_tir.tensor_intrin  # noqa: F401
+        return meta_schedule.TuneContext(**settings)
     finally:
-        inspect.getmodule = original
+        if absent:
+            del sys.modules[name]
+
+
+def import_exported_program(program: Any, converters: dict[str, Any]) -> Any:
+    """Relax module of a ``torch.export`` program, with converters for torch operators by node name."""
+    from tvm.relax.frontend.torch import from_exported_program
+
+    return from_exported_program(program, custom_convert_map=converters, unwrap_unit_return_tuple=True)
+
+
+def build_executable(module: Any, target: Any) -> Any:
+    """Executable of a Relax module that has been through all of its own phases."""
+    return relax.build(module, target=tvm.target.Target(target), relax_pipeline=None)
+
+
+def popen_worker(maximum_uses: int, log: Any) -> Any:
+    """A process that runs functions sent to it and is replaced after so many, or when it breaks."""
+    from tvm.support.popen_pool import PopenWorker
+
+    return PopenWorker(maximum_uses=maximum_uses, stdout=log, stderr=log)

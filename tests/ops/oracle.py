@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tests.strategies import by_name
 from tvm_bnn.ops import AccumulatingOperator, Conv2d, Epilogue
 from tvm_bnn.ops.window import Window
 
@@ -173,7 +174,7 @@ def _written(epilogue: Epilogue, name: str, values: Integers, parameters: list[P
 
 def assert_reference(operator: AccumulatingOperator, inputs: list[Array], accumulator: Array) -> None:
     """The operator yields ``accumulator`` from ``inputs``, within its bound, and finishes it by the definition."""
-    named = {spec.name: array for spec, array in zip(operator.inputs(), inputs, strict=True)}
+    named = by_name(operator, inputs)
     assert_same(operator.accumulate(*(named[spec.name] for spec in operator.operands())), accumulator)
     assert np.abs(accumulator.astype(np.int64)).max() <= operator.accumulator_bound()
     for actual, expected in zip(

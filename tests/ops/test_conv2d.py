@@ -24,6 +24,7 @@ from tests.strategies import (
     ODD_CONVS,
     POLARITIES,
     Array,
+    by_name,
     conv2ds,
     filled_words,
     random_inputs,
@@ -51,7 +52,7 @@ def operands(operator: Conv2d, seed: int) -> tuple[Array, Array]:
 @pytest.mark.parametrize("operator", ODD_CONVS, ids=Conv2d.label)
 def test_odd_convolutions(operator: Conv2d) -> None:
     inputs = random_inputs(operator, np.random.default_rng(1))
-    named = {spec.name: array for spec, array in zip(operator.inputs(), inputs, strict=True)}
+    named = by_name(operator, inputs)
     assert_reference(operator, inputs, conv2d_accumulator(operator, named["x"], named["weight"]))
 
 
@@ -280,7 +281,7 @@ def test_the_last_that_fits_is_accepted(fields: dict[str, Any]) -> None:
 
 
 def test_plain_data_makes_the_same_operator() -> None:
-    plain = {"kernel": [3, 3], "stride": [2, 1], "epilogue": {"affine": "none", "outputs": ["signs"]}}
+    plain: dict[str, Any] = {"kernel": [3, 3], "stride": [2, 1], "epilogue": {"affine": "none", "outputs": ["signs"]}}
     operator = dataclasses.replace(PLAIN, **plain)
     assert operator == dataclasses.replace(PLAIN, stride=(2, 1), epilogue=Epilogue("none", outputs=("signs",)))
     assert hash(operator) == hash(dataclasses.replace(operator))

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
+from tvm_bnn.errors import UsageError
 from tvm_bnn.nn._fuse import NORMS, Group
 from tvm_bnn.nn._trace import LayerGraph, unsupported
 from tvm_bnn.nn.activation import LARGEST_SLOPE, RPReLU
 from tvm_bnn.nn.quantise import ActivationCodes
 from tvm_bnn.nn.sign import BinarySign
 from tvm_bnn.ops.base import Array
-from tvm_bnn.ops.epilogue import INT16_MAX, INT16_MIN, SLOPE_FRACTION_BITS, Output
+from tvm_bnn.ops.epilogue import INT16_MAX, INT16_MIN, SLOPE_FRACTION_BITS, Epilogue, Output, check_parameters
 
 Reals = NDArray[np.float64]
 
 MAX_SHIFT = 24
 MIN_FRACTION, MAX_FRACTION = -16, 20
-_CODE_SHIFT = 30
+_MAX_CODE_SHIFT = 30
 
 
 def reals(tensor: Tensor) -> Reals:
@@ -69,11 +71,13 @@ def fold_linear(graph: LayerGraph, group: Group, scale: Reals, bias: Reals) -> A
     return affine
 
 
-def integer_affine(affine: Affine, bound: int, fraction: int, shortcut_fraction: int) -> dict[str, Array] | None:
+def integer_affine(
+    affine: Affine, bound: NDArray[np.int64], fraction: int, shortcut_fraction: int
+) -> dict[str, Array] | None:
     """``mul``, ``add``, ``shift`` and ``shortcut_mul`` [O] for a result of 2^-fraction per unit.
 
     Every channel gets the largest shift, hence the finest multipliers, at which the sum stays within 32 bits for
-    accumulators up to ``bound``; None where one has none.
+    accumulators up to ``bound`` [O]; None where one has none.
     """
     shift = np.arange(MAX_SHIFT + 1)[:, None]
     mul = np.rint(affine.scale * 2.0 ** (shift + fraction))
@@ -92,6 +96,12 @@ def fraction_for(peak: float) -> int:
     if peak == 0:
         return 0
     return min(max(math.floor(math.log2(2**14 / peak)), MIN_FRACTION), MAX_FRACTION)
+
+
+def check_channels(epilogue: Epilogue, bound: NDArray[np.int64], parameters: Mapping[str, Array]) -> None:
+    """:func:`tvm_bnn.ops.epilogue.check_parameters` with a bound [O] per channel."""
+    for value in np.unique(bound):
+        check_parameters(epilogue, int(value), {name: array[bound == value] for name, array in parameters.items()})
 
 
 def integer_rprelu(graph: LayerGraph, node: fx.Node, channels: int, fraction: int) -> dict[str, Array]:
@@ -121,7 +131,7 @@ def to_int16(values: Reals) -> NDArray[np.int16]:
     return np.clip(values, INT16_MIN, INT16_MAX).astype(np.int16)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Packing:
     """How a stream becomes bits: an output of an epilogue and its parameters [C]."""
 
@@ -129,11 +139,10 @@ class Packing:
     code_bits: int
     parameters: dict[str, Array]
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Packing)
-            and (self.output, self.code_bits) == (other.output, other.code_bits)
-            and all(np.array_equal(array, other.parameters[name]) for name, array in self.parameters.items())
+    def same_as(self, other: Packing) -> bool:
+        """Whether both yield the same bits of any stream."""
+        return (self.output, self.code_bits) == (other.output, other.code_bits) and all(
+            np.array_equal(array, other.parameters[name]) for name, array in self.parameters.items()
         )
 
 
@@ -147,13 +156,24 @@ def packing_of(quantiser: BinarySign | ActivationCodes, channels: int, fraction:
     if quantiser.bipolar:
         # Code (x / step + 2^A - 1) / 2, and the half that rounds.
         factor, offset = factor / 2, 2.0 ** (quantiser.bits - 1)
-    shifts = (s for s in range(_CODE_SHIFT, 0, -1) if (2**15 * (factor + 1) + offset) * 2.0**s < 2.0**31)
-    shift = next(shifts, 0)
+    shift = _code_shift(factor, offset)
     numbers = {"code_mul": round(factor * 2**shift), "code_add": round(offset * 2**shift), "code_shift": shift}
     return Packing("codes", quantiser.bits, {name: np.full(channels, n, np.int32) for name, n in numbers.items()})
 
 
-def accumulator_thresholds(affine: Affine, quantiser: BinarySign, bound: int) -> NDArray[np.int32]:
-    """Thresholds on the accumulator itself [O], for positive scales: scale a + bias >= t <=> a >= (t - bias) / scale."""
+def _code_shift(factor: float, offset: float) -> int:
+    """The largest shift at which no int16 times the multiplier leaves 32 bits."""
+    fitting = (s for s in range(_MAX_CODE_SHIFT, -1, -1) if 2**15 * (factor * 2**s + 1) + offset * 2**s < 2**31)
+    shift = next(fitting, None)
+    if shift is None:
+        raise UsageError(
+            f"activation step: expected at least 2^-16 of a unit of the stream, got 1 / {factor:.3g}",
+            "train the step, or calibrate with pictures like those it was trained on",
+        )
+    return shift
+
+
+def accumulator_thresholds(affine: Affine, quantiser: BinarySign, bound: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Thresholds [O] on the sum a itself: for scale > 0, scale a + bias >= t is the same as a >= (t - bias) / scale."""
     exact = np.ceil((reals(quantiser.shift) - affine.bias) / affine.scale)
     return np.clip(exact, -bound, bound + 1).astype(np.int32)

@@ -74,9 +74,7 @@ class BinaryConv2d(BinaryLayer):
         """Quantise, pad, convolve as integers, scale."""
         fill = 2.0**self.activation_bits - 1 if self.pad_value == "one" else 0.0
         padded = functional.pad(self.quantiser(x), [self.padding] * 4, value=fill)
-        sums = functional.conv2d(
-            padded, self.levels(), stride=self.stride, dilation=self.dilation, groups=self.groups
-        )
+        sums = functional.conv2d(padded, self.levels(), stride=self.stride, dilation=self.dilation, groups=self.groups)
         return sums * per_channel(self.unit(), sums)
 
 
@@ -91,5 +89,5 @@ def resolve_padding(padding: int | Literal["same"], kernel_size: int, dilation: 
             raise UsageError(f"padding: expected 0 or more, got {padding}")
         return padding
     if padding != "same" or kernel_size % 2 == 0:
-        raise UsageError(f"padding: expected a number, or 'same' with an odd kernel, got '{padding}' with {kernel_size}")
+        raise UsageError(f"padding: expected a number, or 'same' and an odd kernel, got '{padding}' and {kernel_size}")
     return dilation * (kernel_size // 2)

@@ -19,6 +19,12 @@ from tvm_bnn.ops import OPERATORS, Operator, operator_from_signature
 NAMESPACE = "tvm_bnn"
 _SCHEMA = "(Tensor[] inputs, str spec, str name) -> Tensor[]"
 
+
+def node_name(kind: str) -> str:
+    """The name an exported graph gives to the operator of this kind."""
+    return f"{kind}.default"
+
+
 _parse = functools.lru_cache(maxsize=1024)(operator_from_signature)
 
 

@@ -31,7 +31,7 @@ class _Round(torch.autograd.Function):
 
 def round_half_up(x: Tensor) -> Tensor:
     """floor(x + 1/2), as the rounding shift of the integer network; the gradient passes unchanged."""
-    result: Tensor = _Round.apply(x)
+    result: Tensor = _Round.apply(x)  # type: ignore[no-untyped-call]
     return result
 
 

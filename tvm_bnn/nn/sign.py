@@ -29,7 +29,7 @@ class _Sign(torch.autograd.Function):
 
 def sign(x: Tensor) -> Tensor:
     """+1 where ``x`` >= 0, else -1; the gradient is 2 - 2 |x| on |x| < 1 and 0 elsewhere (Bi-Real Net, eq. 5)."""
-    result: Tensor = _Sign.apply(x)
+    result: Tensor = _Sign.apply(x)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -87,7 +87,7 @@ def weight_levels(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
     Whoever multiplies the result of a layer by ``scale`` thereby trains ``scale``. The gradient that reaches
     ``weight`` is that of the scaled levels, passed through where |weight| <= 1 and 0 elsewhere (as in ReActNet).
     """
-    result: Tensor = _WeightLevels.apply(weight, scale, bits)
+    result: Tensor = _WeightLevels.apply(weight, scale, bits)  # type: ignore[no-untyped-call]
     return result
 
 

@@ -110,15 +110,25 @@ class Space(abc.ABC):
 
     def generator(self, setting: Setting) -> Callable[[Any], list[Any]]:
         """The function MetaSchedule's ``ScheduleFn`` wants: one schedule per variant, the tile sampled."""
-        return lambda schedule: [self._sampled(schedule.copy(), setting, v) for v in self.variants(setting)]
 
-    def _sampled(self, schedule: Any, setting: Setting, variant: Variant) -> Any:
+        def schedules(schedule: Any) -> list[Any]:
+            copies = [(schedule.copy(), variant) for variant in self.variants(setting)]
+            for copy, variant in copies:
+                self._sample(copy, setting, variant, None)
+            return [copy for copy, _ in copies]
+
+        return schedules
+
+    def sample_as(self, schedule: Any, setting: Setting, point: Point) -> None:
+        """Sample as the search does, but decide for ``point``: a candidate that the search can learn from."""
+        self._sample(schedule, setting, point.variant, self.tiles(setting).index(point.tile))
+
+    def _sample(self, schedule: Any, setting: Setting, variant: Variant, decision: int | None) -> None:
         codes = [_encode(tile) for tile in self.tiles(setting)]
-        code = schedule.sample_categorical(codes, [1 / len(codes)] * len(codes))
+        code = schedule.sample_categorical(codes, [1 / len(codes)] * len(codes), decision)
         self.arrange(schedule, setting, _decode(code, len(self.tiles(setting)[0])), variant)
         block = schedule.get_sblock(self.root_block)
         schedule.annotate(block, VARIANT_KEY, json.dumps(dict(variant), sort_keys=True))
-        return schedule
 
     def point_of(self, schedule: Any, setting: Setting) -> Point:
         """The point that a sampled schedule stands for."""

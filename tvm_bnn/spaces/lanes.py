@@ -48,7 +48,7 @@ class Lanes(Space):
 
     name = "lanes"
     version = 1
-    root_block = "acc"
+    root_block = "acc_update"
 
     def variants(self, setting: Setting) -> list[Variant]:
         """Both orders, each depth of unrolling that stays within the instruction cache."""

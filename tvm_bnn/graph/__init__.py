@@ -1,0 +1,1 @@
+"""From an integer network to an executable: capture, numbered phases, build."""

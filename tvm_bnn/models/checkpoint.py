@@ -1,0 +1,66 @@
+"""Trained networks in safetensors files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from tvm_bnn.errors import UsageError
+from tvm_bnn.files import write_atomic
+from tvm_bnn.models.config import SegmentationConfig
+from tvm_bnn.models.segmentation import SegmentationNet
+
+SCHEMA_VERSION = 1
+_CALIBRATION = "calibration"
+
+
+def save_checkpoint(path: Path | str, network: SegmentationNet, calibration: Tensor) -> None:
+    """Write a network, its configuration and the pictures that its frozen scales are to be measured on.
+
+    Args:
+        path: of the file, by custom ``.safetensors``.
+        network: trained.
+        calibration: uint8 [N, 3, H, W].
+
+    Raises:
+        UsageError: the place cannot be written.
+    """
+    tensors = {f"network.{name}": tensor.contiguous() for name, tensor in network.state_dict().items()}
+    tensors[_CALIBRATION] = calibration.contiguous()
+    metadata = {"schema_version": str(SCHEMA_VERSION), "config": network.config.to_json()}
+    write_atomic(path, safetensors.torch.save(tensors, metadata))
+
+
+def load_checkpoint(path: Path | str) -> tuple[SegmentationNet, Tensor]:
+    """Inverse of :func:`save_checkpoint`: the network in evaluation mode, and the calibration pictures.
+
+    Raises:
+        UsageError: no such file, or one that :func:`save_checkpoint` did not write.
+    """
+    if not Path(path).is_file():
+        raise UsageError(f"expected a checkpoint, got no file at '{path}'", "give a .safetensors file or a preset")
+    try:
+        metadata, tensors = _read(path)
+        network = SegmentationNet(SegmentationConfig.from_json(metadata["config"]))
+        calibration = tensors.pop(_CALIBRATION)
+        network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in tensors.items()})
+    except (safetensors.SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"expected a checkpoint of version {SCHEMA_VERSION}, got another file at '{path}': {reason}",
+            "give a .safetensors file that `tvm-bnn train` wrote",
+        ) from error
+    return network.eval(), calibration
+
+
+def _read(path: Path | str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    with safetensors.safe_open(str(path), framework="pt") as file:
+        metadata = file.metadata() or {}
+        version = metadata.get("schema_version")
+        if version != str(SCHEMA_VERSION):
+            raise ValueError(f"schema version {json.dumps(version)}")
+        return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

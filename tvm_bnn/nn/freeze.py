@@ -1,0 +1,59 @@
+"""From a trained torch network to the integer network."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from tvm_bnn.errors import UsageError
+from tvm_bnn.nn._emit import Emitter, check_scores
+from tvm_bnn.nn._fuse import fuse
+from tvm_bnn.nn._trace import trace_layers
+from tvm_bnn.nn.calibration import fixed_order, synthetic_pictures
+from tvm_bnn.nn.integer import IntegerNetwork
+
+DEFAULT_STRIDE = 32
+
+
+def freeze(model: nn.Module, calibration: Tensor | None = None) -> IntegerNetwork:
+    """Define, once and exactly, the integers that ``model`` computes.
+
+    Signs become bits and thresholds; scales, batch norms and biases become an integer multiply and a rounding shift
+    per channel; shortcuts travel as int16 with a power of two per tensor. Layers are fused greedily: a layer that
+    accumulates takes along the batch norms, the addition and the activation behind it wherever nothing else reads
+    what lies between, and writes the bits of the first binary layer that reads its result. Where only binary layers
+    read it, no stream is written.
+
+    The model is not changed. It is run in double precision and on one thread, so that the choice of scales
+    depends on neither the number of threads nor the machine.
+
+    Args:
+        model: layers of :mod:`tvm_bnn.nn`, batch norms, average pools, x2 upsampling, ReLU, PReLU and additions;
+            reads a picture [N, 3, H, W] of 0..255. Its attribute ``stride``, 32 if it has none, is what heights and
+            widths of pictures must be multiples of.
+        calibration: pictures uint8 [N, 3, H, W] on which the magnitude of every stream is measured; magnitudes twice
+            as large saturate. Synthetic pictures if None.
+
+    Raises:
+        UsageError: a layer or function that cannot be frozen, with its place in the model.
+    """
+    stride = int(getattr(model, "stride", DEFAULT_STRIDE))
+    pictures = synthetic_pictures(2, (4 * stride, 4 * stride)) if calibration is None else calibration
+    if pictures.dtype != torch.uint8 or pictures.dim() != 4:
+        raise UsageError(
+            f"calibration: expected uint8 [N, 3, H, W], got {pictures.dtype} {list(pictures.shape)}",
+            "give pictures as they are read from files, channels first",
+        )
+    with fixed_order():
+        return _freeze(copy.deepcopy(model).cpu().double().eval(), pictures.cpu().double(), stride)
+
+
+def _freeze(model: nn.Module, pictures: Tensor, stride: int) -> IntegerNetwork:
+    graph = trace_layers(model, pictures)
+    check_scores(graph)
+    emitter = Emitter(graph)
+    for group in fuse(graph):
+        emitter.emit(group)
+    return emitter.network(stride)

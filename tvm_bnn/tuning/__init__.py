@@ -1,0 +1,1 @@
+"""Tuning: which lowering and which arrangement, found by measuring on the target."""

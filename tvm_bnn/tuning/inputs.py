@@ -1,0 +1,75 @@
+"""Arrays that fit an operator, from a seed: for measuring it and for comparing a kernel with the reference."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvm_bnn.ops.base import AccumulatingOperator, Operator, TensorSpec
+from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT, WORD_BITS, pack_bits
+from tvm_bnn.ops.conv2d import Conv2d
+from tvm_bnn.ops.dense import Dense
+from tvm_bnn.ops.epilogue import INT16_MAX, INT16_MIN, SLOPE_LIMIT
+
+Array = NDArray[Any]
+
+
+def sample_inputs(operator: Operator, seed: int) -> list[Array]:
+    """Inputs in calling order; padding bits are 0 and no 32-bit step of the epilogue overflows."""
+    rng = np.random.default_rng(seed)
+    return [_draw(operator, spec, rng) for spec in operator.inputs()]
+
+
+def _draw(operator: Operator, spec: TensorSpec, rng: np.random.Generator) -> Array:
+    if isinstance(operator, Conv2d | Dense) and spec.name in ("x", "weight"):
+        return _words(operator, spec, rng)
+    if isinstance(operator, AccumulatingOperator) and spec.name in _EPILOGUE:
+        low, high = _range(operator, spec.name)
+        return rng.integers(low, high, spec.shape, spec.dtype, endpoint=True)
+    limits = np.iinfo(spec.dtype)
+    return rng.integers(limits.min, limits.max, spec.shape, spec.dtype, endpoint=True)
+
+
+def _words(operator: Conv2d | Dense, spec: TensorSpec, rng: np.random.Generator) -> Array:
+    conv = operator.as_conv2d() if isinstance(operator, Dense) else operator
+    channels = conv.in_channels if spec.name == "x" else conv.group_channels
+    planes = conv.activation_bits if spec.name == "x" else conv.weight_bits
+    padded = -(-channels // CHANNEL_ALIGNMENT) * CHANNEL_ALIGNMENT
+    mask = np.tile(pack_bits(np.arange(padded) < channels), planes)
+    words = rng.integers(-(2 ** (WORD_BITS - 1)), 2 ** (WORD_BITS - 1), spec.shape, np.int32)
+    return words & mask
+
+
+_EPILOGUE = {
+    *("mul", "add", "shift", "shortcut_mul", "rprelu_in", "rprelu_slope", "rprelu_out"),
+    *("threshold", "code_mul", "code_add", "code_shift"),
+}
+
+
+def _range(operator: AccumulatingOperator, name: str) -> tuple[int, int]:
+    """Least and greatest value of an epilogue parameter.
+
+    The affine step uses the upper half of its 31 bits and shifts back to the int16 range, as a frozen layer does.
+    """
+    bound = operator.accumulator_bound()
+    mul = max(1, 2**29 // bound)
+    shift = max(0, math.ceil(math.log2(mul * bound)) - 13)
+    add = min(2**28, 2**30 - 1)
+    value = 2**15 if operator.epilogue.affine == "scale" else bound
+    codes = operator.epilogue.code_bits
+    return {
+        "mul": (max(1, mul // 2), mul),
+        "add": (-add, add) if operator.epilogue.affine == "scale" else (-bound // 2, bound // 2),
+        "shift": (shift, shift),
+        "shortcut_mul": (1, 2 ** min(13, shift)),
+        "rprelu_in": (-1000, 1000),
+        "rprelu_slope": (-SLOPE_LIMIT // 4, SLOPE_LIMIT),
+        "rprelu_out": (-1000, 1000),
+        "threshold": (max(INT16_MIN, -value // 4), min(INT16_MAX, value // 4)),
+        "code_mul": (1, max(1, 2**29 // value)),
+        "code_add": (0, 2**28),
+        "code_shift": (max(0, 29 - codes), max(0, 29 - codes)),
+    }[name]

@@ -1,0 +1,107 @@
+"""The journal of a work dir: one JSON line a finished trial, on disk before the next begins.
+
+Killed at any byte, a journal loses at most the line being written. On reading, a damaged line is set aside into
+``journal.damaged`` and named; everything else stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tvm_bnn.errors import UsageError
+from tvm_bnn.files import write_atomic
+
+FailureKind = Literal["build", "run", "timeout", "crash", "wrong"]
+
+
+class Trial(BaseModel):
+    """One finished trial: a point of an operator's space and what came of it; times in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = 1
+    operator: str
+    lowering: str
+    space_version: int
+    threads: int = Field(ge=1)
+    point: dict[str, Any]
+    run_secs: list[float] | None = None
+    failure: FailureKind | None = None
+    message: str = ""
+
+    @property
+    def task_key(self) -> tuple[str, str, int, int]:
+        """Which task it belongs to."""
+        return self.operator, self.lowering, self.space_version, self.threads
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a journal held when it was opened."""
+
+    trials: list[Trial]
+    damaged: list[tuple[int, str]]
+
+
+class Journal:
+    """An append-only file of trials."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self) -> Opened:
+        """Read all trials; lines that are none are moved to ``journal.damaged``."""
+        if not self.path.exists():
+            return Opened([], [])
+        lines = self.path.read_bytes().split(b"\n")
+        good, damaged = _sort_lines([line for line in lines if line.strip()])
+        if damaged or (lines and lines[-1]):
+            self._set_aside(good, damaged)
+        return Opened([trial for _, trial in good], [(number, reason) for number, _, reason in damaged])
+
+    def _set_aside(self, good: list[tuple[bytes, Trial]], damaged: list[tuple[int, bytes, str]]) -> None:
+        if damaged:
+            beside = self.path.with_suffix(".damaged")
+            before = beside.read_bytes() if beside.exists() else b""
+            write_atomic(beside, before + b"".join(line + b"\n" for _, line, _ in damaged))
+        write_atomic(self.path, b"".join(line + b"\n" for line, _ in good))
+
+    def append(self, trial: Trial) -> None:
+        """Add one line and wait until it is on disk.
+
+        Raises:
+            UsageError: where it cannot be written.
+        """
+        line = json.dumps(trial.model_dump(exclude_none=True), sort_keys=True) + "\n"
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                os.write(descriptor, line.encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise UsageError(f"cannot write {self.path}: {error.strerror}", "free space or check rights") from error
+
+
+def _sort_lines(lines: list[bytes]) -> tuple[list[tuple[bytes, Trial]], list[tuple[int, bytes, str]]]:
+    good: list[tuple[bytes, Trial]] = []
+    damaged: list[tuple[int, bytes, str]] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            good.append((line, Trial.model_validate_json(line)))
+        except ValidationError as error:
+            damaged.append((number, line, _reason(error.errors()[0])))
+    return good, damaged
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    place = ".".join(map(str, error["loc"]))
+    return f"{place}: {error['msg']}" if place else str(error["msg"])

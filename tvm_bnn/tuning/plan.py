@@ -1,0 +1,69 @@
+"""Which lowering and which arrangement an operator gets, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tvm_bnn.lowering.registry import Row, row_named, rows_for
+from tvm_bnn.ops import Operator
+from tvm_bnn.spaces.base import Point, Setting
+from tvm_bnn.targets import Target
+from tvm_bnn.tuning.records import Record, RecordBook
+
+Schedule = Literal["tuned", "transferred", "default", "fallback"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A lowering, a point of its space and where they come from.
+
+    ``schedule`` is ``tuned`` where a record of this very operator says so, ``transferred`` where the nearest record
+    was adapted, ``default`` with zero trials, and ``fallback`` where the preferred lowering declined and nothing was
+    tuned.
+    """
+
+    row: Row
+    point: Point
+    schedule: Schedule
+    record: Record | None = None
+
+    def scheduled(self, operator: Operator, target: Target, threads: int) -> Any:
+        """The operator's function with its loops arranged."""
+        function = self.row.lowering.function(operator, target)
+        return self.row.space.scheduled(function, Setting(operator, target, threads), self.point)
+
+    @property
+    def searched(self) -> bool:
+        """Whether a tuner has, or could have, anything to choose here."""
+        return self.schedule in ("tuned", "transferred")
+
+
+def tunable(row: Row, setting: Setting) -> bool:
+    """Whether the row's space has more than one point."""
+    return row.space.points(setting) > 1
+
+
+def default_choice(operator: Operator, target: Target, threads: int) -> Choice:
+    """What zero trials give: the preferred lowering that accepts, its space's default."""
+    row = rows_for(operator, target)[0]
+    point = row.space.default(Setting(operator, target, threads))
+    return Choice(row, point, "fallback" if _is_second_choice(row, operator) else "default")
+
+
+def _is_second_choice(row: Row, operator: Operator) -> bool:
+    from tvm_bnn.lowering.registry import ROWS
+
+    return row is not next(r for r in ROWS if r.lowering.kind == operator.kind)
+
+
+def choose(operator: Operator, target: Target, threads: int, book: RecordBook) -> Choice:
+    """The best record of this operator, else the nearest adapted, else the default."""
+    record, exact = book.best(operator, target, threads)
+    if record is None:
+        return default_choice(operator, target, threads)
+    row = row_named(operator, target, record.lowering)
+    if row is None or row.space.version != record.space_version:
+        return default_choice(operator, target, threads)
+    point = row.space.nearest(Setting(operator, target, threads), record.point)
+    return Choice(row, point, "tuned" if exact else "transferred", record)

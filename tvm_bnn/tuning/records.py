@@ -1,0 +1,160 @@
+"""Records: measured or estimated points, one JSON line each, and the book they are looked up in.
+
+A record is keyed by (target, evidence, operator signature, lowering, space version). Measured beats estimated; among
+equals the faster wins. A record of an older space version is counted as stale and never used.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tvm_bnn.files import write_atomic
+from tvm_bnn.ops import Operator, operator_from_dict
+from tvm_bnn.resources import data_root
+from tvm_bnn.spaces.base import Point
+from tvm_bnn.targets import Target
+
+SCHEMA_VERSION = 1
+
+Evidence = Literal["measured", "estimated"]
+
+
+class RecordLine(BaseModel):
+    """One line of a records file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    schema_version: Literal[1] = 1
+    target: str
+    evidence: Evidence
+    operator: dict[str, Any]
+    lowering: str
+    space: str
+    space_version: int
+    point: dict[str, Any]
+    threads: int = Field(ge=1)
+    median_ms: float = Field(gt=0, allow_inf_nan=False)
+    p5_ms: float = Field(gt=0, allow_inf_nan=False)
+    p95_ms: float = Field(gt=0, allow_inf_nan=False)
+    runs: int = Field(ge=1)
+    trials: int = Field(ge=1)
+    default_ms: float | None = None
+    machine: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A line whose operator and point have been read."""
+
+    line: RecordLine
+    operator: Operator
+    point: Point
+
+    @property
+    def lowering(self) -> str:
+        """Name of the lowering."""
+        return self.line.lowering
+
+    @property
+    def space_version(self) -> int:
+        """Version of the space the point belongs to."""
+        return self.line.space_version
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Sorts better records first: measured, then fast."""
+        return self.line.evidence != "measured", self.line.median_ms
+
+
+@dataclass
+class Damage:
+    """Lines of a file that could not be used, and why."""
+
+    path: Path
+    lines: list[tuple[int, str]] = field(default_factory=list)
+
+
+def parse_record(text: str) -> Record:
+    """Read one line.
+
+    Raises:
+        ValueError: where it is no record; one line saying what is wrong.
+    """
+    try:
+        line = RecordLine.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'line'}: {first['msg']}") from None
+    return Record(line, operator_from_dict(line.operator), Point.from_dict(line.point))
+
+
+def read_records(path: Path) -> tuple[list[Record], Damage]:
+    """All good records of a file, and the lines that are none."""
+    records, damage = [], Damage(path)
+    for number, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        try:
+            records.append(parse_record(text))
+        except (ValueError, TypeError) as error:
+            damage.lines.append((number, str(error)))
+    return records, damage
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Write a records file, whole or not at all."""
+    lines = sorted(json.dumps(record.line.model_dump(), sort_keys=True) for record in records)
+    write_atomic(path, "".join(line + "\n" for line in lines))
+
+
+class RecordBook:
+    """Records of one target, from several places; earlier places win over later ones."""
+
+    def __init__(self, target: Target, shelves: Iterable[Iterable[Record]] = ()) -> None:
+        self.shelves = [[r for r in shelf if r.line.target == target.name] for shelf in shelves]
+
+    def best(self, operator: Operator, target: Target, threads: int) -> tuple[Record | None, bool]:
+        """The record to use and whether it is of this very operator and thread count; None if none comes near."""
+        for shelf in self.shelves:
+            exact = [r for r in shelf if r.operator == operator and r.line.threads == threads]
+            if exact:
+                return min(exact, key=lambda r: r.rank), True
+        similar = [r for shelf in self.shelves for r in shelf if r.operator.kind == operator.kind]
+        nearest = min(similar, key=lambda r: (_distance(r, operator, threads), r.rank), default=None)
+        return (nearest, False) if nearest and math.isfinite(_distance(nearest, operator, threads)) else (None, False)
+
+
+def _distance(record: Record, operator: Operator, threads: int) -> float:
+    """How unlike two operators of one kind are: octaves between their sizes; infinite if a setting differs."""
+    left, right = record.operator.to_dict(), operator.to_dict()
+    numbers = [k for k in left if isinstance(left[k], int) and not isinstance(left[k], bool)]
+    structure = ("kernel", "stride", "dilation", "groups", "activation_bits", "weight_bits")
+    if any(left.get(key) != right.get(key) for key in structure):
+        return math.inf
+    sizes = [k for k in numbers if k not in structure and left[k] > 0 and right[k] > 0]
+    octaves = sum(abs(math.log2(left[k] / right[k])) for k in sizes)
+    return octaves + (record.line.threads != threads) / 4 + (left.get("epilogue") != right.get("epilogue")) / 8
+
+
+def record_files(folder: Path) -> Iterator[Path]:
+    """The records files of a folder, in order of their names."""
+    yield from sorted(folder.glob("*.jsonl")) if folder.is_dir() else ()
+
+
+def load_book(target: Target, folders: Iterable[Path]) -> tuple[RecordBook, list[Damage]]:
+    """The book of ``target`` from folders in order of precedence, the shipped records last."""
+    shelves, damages = [], []
+    for folder in [*folders, data_root("schedules") / target.name]:
+        shelf: list[Record] = []
+        for path in record_files(folder):
+            records, damage = read_records(path)
+            shelf += records
+            damages += [damage] if damage.lines else []
+        shelves.append(shelf)
+    return RecordBook(target, shelves), damages
