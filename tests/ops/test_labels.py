@@ -87,7 +87,7 @@ def test_other_factors_are_refused(factor: int) -> None:
         Labels(1, 2, 3, 4, factor)
 
 
-@pytest.mark.parametrize("classes", [-1, 0, 257])
+@pytest.mark.parametrize("classes", [-1, 0, 1, 257])
 def test_other_numbers_of_classes_are_refused(classes: int) -> None:
     with pytest.raises(ValueError, match="classes"):
         Labels(1, 2, 3, classes)

@@ -53,9 +53,6 @@ def preset(name: str, width: str = "S") -> SegmentationConfig:
         UsageError: unknown preset or width, with the closest names.
     """
     if name not in PRESETS:
-        raise UsageError(f"model: expected a preset, a checkpoint or package.module:factory, got '{name}'", _hint(name))
+        message = f"model: expected a preset, a checkpoint or package.module:factory, got '{name}'"
+        raise UsageError(message, closest(name, PRESETS))
     return dataclasses.replace(PRESETS[name], width=width)
-
-
-def _hint(name: str) -> str:
-    return closest(name, PRESETS)

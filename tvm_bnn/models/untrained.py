@@ -22,8 +22,9 @@ def untrained_network(config: SegmentationConfig, seed: int) -> tuple[Segmentati
     """A network in evaluation mode with seeded weights, and the pictures that it was calibrated on.
 
     Batch norms take their statistics from one pass over synthetic pictures, and the head's biases are such that no
-    class outweighs the others on them. All of it is computed in double precision, on one thread, from NumPy's generator: the same
-    seed gives the same network whatever the size of the input, the number of threads or the machine.
+    class outweighs the others on them. Weights come from NumPy's generator, and everything is computed in double
+    precision on one thread: the same seed gives the same network whatever the size of the input, the number of
+    threads or the machine.
 
     Args:
         config: what to build.

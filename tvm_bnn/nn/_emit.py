@@ -109,10 +109,7 @@ class Emitter:
         index = len(self._steps)
         wanted = [spec for spec in operator.inputs() if spec.role == "parameter"]
         buffers = {spec.name: f"step{index}_{spec.name}" for spec in wanted}
-        for spec in wanted:
-            array = arrays[spec.name]
-            assert (array.shape, array.dtype.name) == (spec.shape, spec.dtype), (name, spec, array.shape, array.dtype)
-            self._parameters[buffers[spec.name]] = array
+        self._parameters |= {buffers[spec.name]: arrays[spec.name].astype(spec.dtype) for spec in wanted}
         outputs = tuple(f"{name}:{spec.name}" for spec in operator.outputs())
         step = Step(name, operator, tuple(data), tuple(buffers.values()), outputs)
         self._steps.append(step)

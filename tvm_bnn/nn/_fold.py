@@ -152,7 +152,7 @@ def packing_of(quantiser: BinarySign | ActivationCodes, channels: int, fraction:
         # An integer s is at least t 2^f exactly if it is at least the next whole number.
         threshold = to_int16(np.ceil(reals(quantiser.shift) * 2.0**fraction))
         return Packing("signs", 0, {"threshold": threshold})
-    factor, offset = 2.0**-fraction / float(quantiser.step), 0.5
+    factor, offset = 2.0**-fraction / float(quantiser.step.detach()), 0.5
     if quantiser.bipolar:
         # Code (x / step + 2^A - 1) / 2, and the half that rounds.
         factor, offset = factor / 2, 2.0 ** (quantiser.bits - 1)

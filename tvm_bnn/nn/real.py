@@ -20,6 +20,10 @@ PICTURE_SCALE = 2.0**-8
 class RealConv2d(nn.Module):
     """Convolution with weights fake-quantised to int8, padded with zeros: [N, C, H, W] to [N, O, HO, WO].
 
+    After freezing, a batch norm or scale behind it is a multiplier that must fit 32 bits beside the largest possible
+    sum. For a picture or a uint8 activation it then has some 12 bits, for a stream only 3 to 6: there, as in a
+    head, use ``bias`` and no batch norm, and the multiplier is an exact power of two.
+
     Args:
         in_channels: C.
         out_channels: O.

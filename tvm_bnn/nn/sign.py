@@ -64,6 +64,8 @@ def weight_codes(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
 
     A code c stands for scale (2 c - (2^bits - 1)): with one bit -scale and +scale, with two -3, -1, 1 and 3 times.
     """
+    if bits == 1:
+        return (weight >= 0).to(weight.dtype)
     unit = scale.abs().clamp_min(_SMALLEST_SCALE).view(-1, *[1] * (weight.dim() - 1))
     return (torch.floor(weight / (2 * unit)) + 2 ** (bits - 1)).clamp(0, 2**bits - 1)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tvm_bnn._tvm import ir, meta_schedule, s_tir, tune_context, tvm
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.tuning.task import Task
@@ -13,17 +15,20 @@ _FAILED_SECONDS = 1e10
 """What MetaSchedule expects as the time of a candidate that did not run."""
 
 
+_NO_LIMIT = 10**6
+"""Trials after which MetaSchedule would stop by itself; the tuner decides that."""
+
+
 class Search:
     """Proposes points of a task's space and learns from what they measured.
 
     Args:
         task: whose space is searched.
-        trials: the most that will be asked for.
         batch: the most candidates of one proposal.
         seed: equal seeds and equal measurements give equal proposals.
     """
 
-    def __init__(self, task: Task, trials: int, batch: int, seed: int) -> None:
+    def __init__(self, task: Task, batch: int, seed: int) -> None:
         self.task = task
         self.space, self.setting = task.row.space, task.setting
         function = task.row.lowering.function(task.operator, task.setting.target)
@@ -31,9 +36,10 @@ class Search:
         self.database = meta_schedule.database.MemoryDatabase()
         self.workload = self.database.commit_workload(self.module)
         self.model = meta_schedule.cost_model.XGBModel(num_warmup_samples=min(20, batch))
+        np.random.seed(seed)  # noqa: NPY002 (the cost model draws from the global generator)
         self.context = self._context(seed)
         self.seen: set[str] = set()
-        self._start(trials, batch)
+        self._start(batch)
 
     def _context(self, seed: int) -> Any:
         generator = meta_schedule.space_generator.ScheduleFn(
@@ -58,9 +64,9 @@ class Search:
             num_threads=1,
         )
 
-    def _start(self, trials: int, batch: int) -> None:
+    def _start(self, batch: int) -> None:
         spaces = self.context.generate_design_space()
-        self.context.search_strategy.pre_tuning(trials, batch, spaces, self.database, self.model)
+        self.context.search_strategy.pre_tuning(_NO_LIMIT, batch, spaces, self.database, self.model)
 
     def propose(self) -> list[tuple[Any, Point]]:
         """Candidates that were not tried before, with their points; empty where the search has nothing left."""

@@ -1,0 +1,114 @@
+"""The program: its commands, its exit codes, and how it says what went wrong."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from tvm_bnn import __version__
+from tvm_bnn.cli.quiet import silence
+from tvm_bnn.errors import TvmBnnError
+
+PROGRAM = "tvm-bnn"
+COMMANDS = ("targets", "doctor", "tune", "compile", "profile", "run", "inspect", "summary")
+"""One module of this package each, in the order of the help; its function ``command`` is the command."""
+
+_INTERRUPTED = 130
+_PIPE_CLOSED = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+
+    Returns:
+        the exit code.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = _take_debug(given)
+    if not debug:
+        silence()
+    try:
+        code = _app()(given, prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _pipe_closed()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Exception as error:
+        return _report(error, debug)
+    return code if isinstance(code, int) else 0
+
+
+def _take_debug(arguments: list[str]) -> bool:
+    """Remove ``--debug``, which may stand anywhere before ``--``."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    kept = [argument for argument in arguments[:end] if argument != "--debug"]
+    debug = len(kept) < end
+    arguments[:end] = kept
+    return debug
+
+
+def _app() -> Callable[..., object]:
+    # Boxes and colours are for people: in a file or a pipe, help is plain lines.
+    markup = "rich" if sys.stdout.isatty() else None
+    app = typer.Typer(
+        add_completion=False, rich_markup_mode=markup, pretty_exceptions_enable=False, no_args_is_help=True
+    )
+    app.callback()(_program)
+    for name in COMMANDS:
+        app.command(name)(importlib.import_module(f"tvm_bnn.cli.{name}").command)
+    return app
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+def _program(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, and what libraries have to say.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Binary neural networks for semantic segmentation: integers only, tuned by measuring."""
+
+
+def _report(error: Exception, debug: bool) -> int:
+    """One line and a hint on stderr; the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, TvmBnnError):
+        _complain(error.message, error.hint)
+        return error.exit_code
+    if isinstance(error, typer.TyperException):
+        _complain(error.format_message(), f"see {PROGRAM} --help and {PROGRAM} COMMAND --help")
+        return error.exit_code
+    _complain(f"internal error: {type(error).__name__}: {error}", None if debug else "run with --debug and report it")
+    return 1
+
+
+def _complain(message: str, hint: str | None) -> None:
+    print(f"{PROGRAM}: error: {_one_line(message)}", file=sys.stderr)
+    if hint:
+        print(f"hint: {_one_line(hint)}", file=sys.stderr)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _pipe_closed() -> int:
+    # Whoever read has seen enough. What is still in the buffer must not fail again when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _PIPE_CLOSED

@@ -1,0 +1,1 @@
+"""Bundles: what is deployed, and how it is written, checked and run."""

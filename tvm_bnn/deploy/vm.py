@@ -1,0 +1,46 @@
+"""The virtual machine that runs compiled networks on this host."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+UInt8 = NDArray[np.uint8]
+
+
+def runtime() -> Any:
+    """The package ``tvm``, loaded without torch where nothing has needed torch yet.
+
+    TVM's FFI loads torch, if there is one, only to get ahead of a clash of symbols on Windows. Running a compiled
+    network has no use for it, and it is most of the time that a program takes to start.
+    """
+    if "torch" in sys.modules or "tvm_ffi" in sys.modules:
+        import tvm
+
+        return tvm
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        import tvm
+    finally:
+        del sys.modules["torch"]
+    return tvm
+
+
+def set_threads(threads: int) -> None:
+    """Let kernels that are called from this thread use so many cores, at least 1."""
+    any_core = 1
+    runtime().get_global_func("runtime.config_threadpool")(any_core, threads)
+
+
+def machine(executable: Any) -> Any:
+    """A virtual machine with memory of its own for an executable or a loaded library."""
+    tvm = runtime()
+    return tvm.relax.VirtualMachine(executable, tvm.cpu())
+
+
+def tensor(array: UInt8) -> Any:
+    """A copy of an array that a virtual machine can read."""
+    return runtime().runtime.tensor(np.ascontiguousarray(array))

@@ -1,0 +1,1 @@
+"""Where the time goes: latency per operator, operations counted, rooflines."""

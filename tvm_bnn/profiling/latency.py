@@ -1,0 +1,106 @@
+"""The clock: time per operator and from end to end, on this host.
+
+The virtual machine calls an instrument before and after every call. Reading the clock is the last thing the first of
+these does and the first thing the second does, so that the instrument's own time does not count. The time from end to
+end is taken without an instrument, in turn with the instrumented passes, so that both see the same machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvm_bnn.deploy.vm import machine, set_threads, tensor
+from tvm_bnn.errors import UsageError
+from tvm_bnn.graph.phases import Compiled
+
+Milliseconds = NDArray[np.float64]
+_NANOSECONDS = 1e-6
+"""Milliseconds in a nanosecond."""
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Times in milliseconds.
+
+    Attributes:
+        operators: [repeats, operators], in the order of ``Compiled.operators``.
+        total: [repeats], from picture to result.
+    """
+
+    operators: Milliseconds
+    total: Milliseconds
+
+    @property
+    def operator_medians(self) -> list[float]:
+        """Median of each operator."""
+        return [float(value) for value in np.median(self.operators, axis=0)]
+
+
+def measure(compiled: Compiled, *, warmup: int, repeat: int, seed: int = 0) -> Latencies:
+    """Time a compiled network on a random picture.
+
+    Args:
+        compiled: for this host.
+        warmup: passes that do not count, at least 0.
+        repeat: passes that count, at least 1.
+        seed: of the picture.
+
+    Raises:
+        UsageError: passes out of range.
+    """
+    if warmup < 0 or repeat < 1:
+        raise UsageError(
+            f"expected at least 0 passes to warm up and 1 to measure, got {warmup} and {repeat}",
+            "pass --warmup 0 or more and --repeat 1 or more",
+        )
+    set_threads(compiled.threads)
+    picture = tensor(np.random.default_rng(seed).integers(0, 256, compiled.input_shape, np.uint8))
+    plain, observed = machine(compiled.executable)["main"], machine(compiled.executable)
+    stopwatch = Stopwatch([placed.function for placed in compiled.operators])
+    observed.set_instrument(stopwatch.instrument)
+    passes = [(_pass(plain, picture), stopwatch.split(observed["main"], picture)) for _ in range(warmup + repeat)]
+    kept = passes[warmup:]
+    return Latencies(np.array([split for _, split in kept]), np.array([total for total, _ in kept]))
+
+
+def _pass(main: Any, picture: Any) -> float:
+    began = time.perf_counter_ns()
+    main(picture)
+    return (time.perf_counter_ns() - began) * _NANOSECONDS
+
+
+class Stopwatch:
+    """Times the operators of one pass.
+
+    The same function may serve several operators, so an operator is known by its place in the order of calls.
+
+    Args:
+        functions: the function of every operator, in the order of execution.
+    """
+
+    def __init__(self, functions: Sequence[str]) -> None:
+        self.functions = list(functions)
+        self._names = frozenset(functions)
+        self._calls: list[tuple[str, int]] = []
+        self._began = 0
+
+    def instrument(self, _function: Any, name: str, before: bool, _result: Any, *_arguments: Any) -> None:
+        """What the virtual machine calls before and after every call."""
+        ended = time.perf_counter_ns()
+        if not before and name in self._names:
+            self._calls.append((name, ended - self._began))
+        self._began = time.perf_counter_ns()
+
+    def split(self, main: Any, picture: Any) -> list[float]:
+        """Milliseconds of each operator in one pass."""
+        self._calls.clear()
+        main(picture)
+        called = [name for name, _ in self._calls]
+        assert called == self.functions, f"expected calls of {self.functions}, got {called}"
+        return [nanoseconds * _NANOSECONDS for _, nanoseconds in self._calls]
