@@ -16,7 +16,7 @@ from tvm_bnn.cli.quiet import silence
 from tvm_bnn.errors import TvmBnnError
 
 PROGRAM = "tvm-bnn"
-COMMANDS = ("targets", "doctor", "tune", "compile", "profile", "run", "inspect", "summary")
+COMMANDS = ("targets", "profile", "summary")
 """One module of this package each, in the order of the help; its function ``command`` is the command."""
 
 _INTERRUPTED = 130

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,21 +9,6 @@ import typer
 
 DEFAULT_MODEL = "cityscapes"
 DEFAULT_TARGET = "cpu"
-_SIZE = re.compile(r"(\d+)x(\d+)")
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """``HxW`` as (height, width).
-
-    Raises:
-        typer.BadParameter: anything else.
-    """
-    match = _SIZE.fullmatch(text.strip().lower())
-    if match is None:
-        raise typer.BadParameter(f"expected HxW such as 384x1248, got '{text}'")
-    return int(match[1]), int(match[2])
-
-
 Model = Annotated[
     str, typer.Argument(metavar="[MODEL]", help="A preset, a checkpoint (.safetensors), or package.module:factory.")
 ]
@@ -33,8 +17,7 @@ TargetName = Annotated[
 ]
 Width = Annotated[Literal["S", "M", "L"], typer.Option("--width", case_sensitive=False, help="Width of a preset.")]
 InputSize = Annotated[
-    tuple[int, int] | None,
-    typer.Option("--input-size", metavar="HxW", parser=parse_size, help="Height and width; by default the model's."),
+    str | None, typer.Option("--input-size", metavar="HxW", help="Height and width; by default the model's own.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of random weights and pictures.")]
 OutputFormat = Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How results are written.")]
