@@ -21,6 +21,8 @@ from tests.strategies import (
     ACCUMULATOR,
     CHANNELS,
     LIGHT,
+    NOT_A_PAIR,
+    NOT_POSITIVE,
     ODD_CONVS,
     POLARITIES,
     Array,
@@ -262,8 +264,19 @@ def test_sums_stay_exact_where_float32_ends(channels: int) -> None:
         {"in_channels": 64, "out_channels": 64, "groups": 3},
         {"in_channels": 63, "out_channels": 64, "groups": 3},
         {"in_channels": 64, "out_channels": 63, "groups": 2},
-        *({"activation_bits": bits} for bits in (-1, 0, 9)),
-        *({"weight_bits": bits} for bits in (-1, 0, 3, 8)),
+        *({"activation_bits": bits} for bits in (*NOT_POSITIVE, 9)),
+        *({"weight_bits": bits} for bits in (*NOT_POSITIVE, 3, 8)),
+        *({name: 1} for name in ("activation_bipolar", "weight_bipolar")),
+        *(
+            {name: value}
+            for name in ("batch", "height", "width", "in_channels", "out_channels", "groups")
+            for value in NOT_POSITIVE
+        ),
+        *({name: value} for name in ("kernel", "stride", "dilation", "padding") for value in NOT_A_PAIR),
+        *({name: (1, 0)} for name in ("kernel", "stride", "dilation")),
+        *({"pad_value": value} for value in ("two", "", 1, None, ["one"])),
+        {"in_channels": 311908, "activation_bits": 8, "weight_bits": 2},
+        *({"epilogue": Epilogue(shortcut_channels=channels)} for channels in (3, 16)),
         {"kernel": (8, 1)},
         {"kernel": (1, 9)},
         {"dilation": (3, 1), "padding": (0, 0)},
@@ -271,11 +284,19 @@ def test_sums_stay_exact_where_float32_ends(channels: int) -> None:
     ],
 )
 def test_contradictions_are_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="conv2d"):
+    with pytest.raises(ValueError, match=r"^conv2d: .+$"):
         dataclasses.replace(PLAIN, **fields)
 
 
-@pytest.mark.parametrize("fields", [{"kernel": (7, 8)}, {"dilation": (3, 3)}, {"activation_bits": 8, "weight_bits": 2}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kernel": (7, 8)},
+        {"dilation": (3, 3)},
+        {"in_channels": 311907, "activation_bits": 8, "weight_bits": 2},
+        {"epilogue": Epilogue(shortcut_channels=8)},
+    ],
+)
 def test_the_last_that_fits_is_accepted(fields: dict[str, Any]) -> None:
     assert min(dataclasses.replace(PLAIN, **fields).output_size) >= 1
 
@@ -316,6 +337,8 @@ def test_operands_are_the_words_of_all_planes() -> None:
             dataclasses.replace(PLAIN, stride=(2, 2), dilation=(2, 2), padding=(2, 2), groups=8, activation_bits=4),
             "conv2d 3x3 64->8 3x3 s2 d2 g8 4x1bit",
         ),
+        (dataclasses.replace(PLAIN, stride=(1, 2)), "conv2d 3x3 64->8 5x3 s1x2"),
+        (dataclasses.replace(PLAIN, dilation=(2, 1)), "conv2d 3x3 64->8 3x6 d2x1"),
     ],
 )
 def test_labels(operator: Conv2d, label: str) -> None:

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given, settings
 
 from tests.ops.oracle import assert_reference, plain_values
-from tests.strategies import ACCUMULATOR, LIGHT, POLARITIES, Array, by_name, denses, filled_words, random_inputs, seeds
+from tests.strategies import (
+    ACCUMULATOR,
+    INT32_MAX,
+    LIGHT,
+    NOT_POSITIVE,
+    POLARITIES,
+    Array,
+    by_name,
+    denses,
+    filled_words,
+    random_inputs,
+    seeds,
+)
 from tvm_bnn.ops import Dense, Epilogue
 
 PLAIN = Dense(7, 64, 10)
@@ -37,10 +49,29 @@ def test_bound_is_reached_by_the_largest_codes(bits: tuple[int, int], polarity: 
     assert operator.accumulate(x, weight).tolist() == [[operator.accumulator_bound()]] == [[129 * tops[0] * tops[1]]]
 
 
-@pytest.mark.parametrize("fields", [{"activation_bits": 9}, {"weight_bits": 3}, {"activation_bits": 0}, {"rows": 0}])
+DEEPEST = {"in_features": 2807168, "activation_bits": 8, "weight_bits": 2}
+"""The most products whose sum stays within int32."""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({name: value} for name in ("rows", "in_features", "out_features") for value in NOT_POSITIVE),
+        *({"activation_bits": bits} for bits in (0, 9, 1.0)),
+        *({"weight_bits": bits} for bits in (0, 3, True)),
+        *({name: 1} for name in ("activation_bipolar", "weight_bipolar")),
+        DEEPEST | {"in_features": 2807169},
+        {"epilogue": Epilogue(shortcut_channels=3)},
+    ],
+)
 def test_contradictions_are_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="conv2d"):
+    with pytest.raises(ValueError, match=r"^dense: .+$"):
         dataclasses.replace(PLAIN, **fields)
+
+
+def test_the_deepest_is_accepted() -> None:
+    fields: dict[str, Any] = DEEPEST
+    assert dataclasses.replace(PLAIN, **fields).accumulator_bound() <= INT32_MAX
 
 
 def test_shapes_have_no_axes_of_a_window() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.ops.oracle import assert_same, finish, plain_values
 from tests.strategies import (
+    ACCUMULATOR,
     BIAS,
     CHANNELS,
     INT32_MAX,
@@ -23,6 +24,9 @@ from tvm_bnn.ops.epilogue import SLOPE_LIMIT, check_parameters
 
 IDENTITY = {"mul": 1, "add": 0, "shift": 0}
 RPRELU_STREAM = Epilogue(rprelu=True)
+CODES = Epilogue(outputs=("codes",), code_bits=8)
+PLAIN_CODES = Epilogue("none", outputs=("codes",), code_bits=8)
+BIASED_CODES = Epilogue("bias", outputs=("codes",), code_bits=8)
 BOUNDS = (1, 9, 576, 2**19, 2**24 + 1, 2**30, INT32_MAX)
 
 
@@ -265,12 +269,16 @@ def test_codes_round_as_their_addend_says() -> None:
         *({"affine": affine, "outputs": ("signs", "byte")} for affine in ("none", "bias")),
         *({"affine": affine, "outputs": ("signs",), "shortcut_channels": 4} for affine in ("none", "bias")),
         *({"affine": affine, "outputs": ("signs",), "rprelu": True} for affine in ("none", "bias")),
-        *({"outputs": ("codes",), "code_bits": bits} for bits in (0, 9, -1)),
-        {"outputs": ("stream",), "code_bits": 1},
+        *({"outputs": outputs} for outputs in ("stream", "", None, {"stream"}, ("sign",), (["stream"],), (None,))),
+        *({"affine": affine} for affine in ("Scale", "", None, ["scale"])),
+        *({"shortcut_channels": channels} for channels in (-1, 1.0, True, "1", None)),
+        *({"rprelu": flag} for flag in (1, None, "yes")),
+        *({"outputs": ("codes",), "code_bits": bits} for bits in (0, 9, -1, 1.0, True, None)),
+        *({"outputs": ("stream",), "code_bits": bits} for bits in (1, 9, -1, 0.0, False)),
     ],
 )
 def test_combinations_without_a_meaning_are_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="epilogue"):
+    with pytest.raises(ValueError, match=r"^epilogue: .+$"):
         Epilogue(**fields)
 
 
@@ -286,24 +294,38 @@ EDGES = [
     (Epilogue(), INT32_MAX, {"mul": 1, "add": 0}),
     (Epilogue(shortcut_channels=1), 7, {"mul": 2**27, "shortcut_mul": 2**15, "add": 2**27 - 1}),
     (Epilogue(shortcut_channels=1), 7, {"mul": -(2**27), "shortcut_mul": -(2**15), "add": -(2**27) + 1}),
+    (BIAS, 1, {"add": INT32_MAX - 1}),
+    (BIAS, INT32_MAX - 5, {"add": -5}),
+    (CODES, 2**15, {**IDENTITY, "code_mul": 2**15, "code_add": 2**30 - 1, "code_shift": 31}),
+    (CODES, 2**30, {"mul": -1, "add": 0, "code_mul": -(2**15), "code_add": -(2**30) + 1, "code_shift": 0}),
+    (PLAIN_CODES, 3, {"code_mul": 2**29, "code_add": 2**29 - 1, "code_shift": 0}),
+    (BIASED_CODES, 1, {"add": -2, "code_mul": 2**29, "code_add": 2**29 - 1, "code_shift": 0}),
 ]
-"""An epilogue, the bound of its accumulator, and parameters with which the affine step just reaches 2^31 - 1."""
+"""An epilogue, the bound of its accumulator, and parameters whose last sum just reaches 2^31 - 1."""
 
 
 @pytest.mark.parametrize(("epilogue", "bound", "values"), EDGES)
-def test_affine_step_may_reach_the_edge(epilogue: Epilogue, bound: int, values: dict[str, int]) -> None:
-    check_parameters(epilogue, bound, parameters(1, shift=0, **values))
+def test_steps_may_reach_the_edge(epilogue: Epilogue, bound: int, values: dict[str, int]) -> None:
+    values = {"shift": 0} | values
+    check_parameters(epilogue, bound, parameters(1, **values))
     for accumulator in (-bound, 0, bound):
         for shortcut in (-32768, 0, 32767):
-            only(epilogue, [accumulator], (shortcut,), shift=0, **values)
+            only(epilogue, [accumulator], (shortcut,), **values)
 
 
 @pytest.mark.parametrize(("epilogue", "bound", "values"), EDGES)
-def test_affine_step_may_not_go_beyond(epilogue: Epilogue, bound: int, values: dict[str, int]) -> None:
-    away_from_zero = -1 if values["add"] < 0 else 1
-    beyond = np.array([values["add"]], np.int64) + away_from_zero
+def test_steps_may_not_go_beyond(epilogue: Epilogue, bound: int, values: dict[str, int]) -> None:
+    last = "code_add" if "codes" in epilogue.outputs else "add"
+    beyond = np.array([values[last]], np.int64) + (-1 if values[last] < 0 else 1)
     with pytest.raises(ValueError, match=str(2**31)):
-        check_parameters(epilogue, bound, parameters(1, shift=0, **values) | {"add": beyond})
+        check_parameters(epilogue, bound, parameters(1, **({"shift": 0} | values)) | {last: beyond})
+
+
+@pytest.mark.parametrize("bound", [2**31, 2**32, 2**70])
+def test_accumulators_may_not_go_beyond(bound: int) -> None:
+    check_parameters(ACCUMULATOR, INT32_MAX, {})
+    with pytest.raises(ValueError, match="accumulator"):
+        check_parameters(ACCUMULATOR, bound, {})
 
 
 def test_one_channel_out_of_range_is_enough() -> None:
@@ -318,20 +340,20 @@ def test_magnitude_of_the_least_integer_is_seen() -> None:
         check_parameters(Epilogue(), 1, parameters(1, mul=-(2**31), add=0, shift=0))
 
 
-@pytest.mark.parametrize("shift", [0, 31])
-def test_shifts_up_to_the_limits(shift: int) -> None:
-    check_parameters(Epilogue(), 1, parameters(2, mul=1, add=0, shift=[0, shift]))
+LIMITS = [
+    *((name, limit, beyond) for name in ("shift", "code_shift") for limit, beyond in ((0, -1), (31, 32))),
+    *((name, 2**15 - 1, 2**15) for name in ("rprelu_in", "rprelu_out")),
+    *((name, -(2**15), -(2**15) - 1) for name in ("rprelu_in", "rprelu_out")),
+    ("rprelu_slope", SLOPE_LIMIT, 2**14),
+    *(("rprelu_slope", -SLOPE_LIMIT, beyond) for beyond in (-(2**14), -(2**31))),
+]
+"""A parameter, the last number that is allowed, and one that is not."""
 
 
-@pytest.mark.parametrize("shift", [-1, 32])
-def test_shifts_beyond_the_limits(shift: int) -> None:
-    with pytest.raises(ValueError, match=r"0\.\.31"):
-        check_parameters(Epilogue(), 1, parameters(2, mul=1, add=0, shift=[0, shift]))
-
-
-@pytest.mark.parametrize("sign", [-1, 1])
-def test_slopes_at_and_beyond_the_limit(sign: int) -> None:
-    knee = {"rprelu_in": 0, "rprelu_out": 0}
-    check_parameters(RPRELU_STREAM, 1, parameters(2, **IDENTITY, **knee, rprelu_slope=[0, sign * SLOPE_LIMIT]))
-    with pytest.raises(ValueError, match="slopes"):
-        check_parameters(RPRELU_STREAM, 1, parameters(2, **IDENTITY, **knee, rprelu_slope=[0, sign * 2**14]))
+@pytest.mark.parametrize(("name", "limit", "beyond"), LIMITS)
+def test_parameters_at_and_beyond_their_limits(name: str, limit: int, beyond: int) -> None:
+    epilogue = Epilogue(rprelu=True, outputs=("codes",), code_bits=8)
+    zeros = dict.fromkeys([spec.name for spec in epilogue.inputs((1, 2))], 0)
+    check_parameters(epilogue, 1, parameters(2, **zeros | {name: [0, limit]}))
+    with pytest.raises(ValueError, match=name.split("_")[-1] if name.endswith(("shift", "slope")) else name):
+        check_parameters(epilogue, 1, parameters(2, **zeros | {name: [0, beyond]}))

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ops.oracle import assert_same
-from tests.strategies import LIGHT, Array, label_maps, random_inputs, seeds
+from tests.strategies import LIGHT, NOT_POSITIVE, Array, label_maps, random_inputs, seeds
 from tvm_bnn.ops import Labels
 
 FACTORS = (1, 2, 4, 8, 16)
@@ -81,16 +82,23 @@ def test_the_last_of_256_classes_fits_a_byte() -> None:
     assert label(scores, 2).tolist() == [[255, 255], [255, 255]]
 
 
-@pytest.mark.parametrize("factor", [-1, 0, 3, 5, 6, 32])
-def test_other_factors_are_refused(factor: int) -> None:
+@pytest.mark.parametrize("factor", [*NOT_POSITIVE, 3, 5, 6, 32])
+def test_other_factors_are_refused(factor: Any) -> None:
     with pytest.raises(ValueError, match="factor"):
         Labels(1, 2, 3, 4, factor)
 
 
-@pytest.mark.parametrize("classes", [-1, 0, 1, 257])
-def test_other_numbers_of_classes_are_refused(classes: int) -> None:
+@pytest.mark.parametrize("classes", [*NOT_POSITIVE, 1, 257, 19.0])
+def test_other_numbers_of_classes_are_refused(classes: Any) -> None:
     with pytest.raises(ValueError, match="classes"):
         Labels(1, 2, 3, classes)
+
+
+@pytest.mark.parametrize("name", ["batch", "height", "width"])
+@pytest.mark.parametrize("value", NOT_POSITIVE)
+def test_maps_without_a_size_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^labels: expected {name} .+$"):
+        dataclasses.replace(Labels(1, 2, 3, 4), **{name: value})
 
 
 def test_specs_cost_and_label() -> None:

@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given, settings
 
 from tests.ops.oracle import assert_reference, correlate
-from tests.strategies import ACCUMULATOR, INT32_MAX, LIGHT, by_name, random_inputs, real_conv2ds, seeds
-from tvm_bnn.ops import RealConv2d
+from tests.strategies import (
+    ACCUMULATOR,
+    INT32_MAX,
+    LIGHT,
+    NOT_A_PAIR,
+    NOT_POSITIVE,
+    by_name,
+    random_inputs,
+    real_conv2ds,
+    seeds,
+)
+from tvm_bnn.ops import Epilogue, RealConv2d
 
 PLAIN = RealConv2d(1, 5, 6, 3, 8, epilogue=ACCUMULATOR)
 Dtype = Literal["uint8", "int16"]
@@ -57,9 +67,24 @@ def test_sums_stay_exact_where_float32_ends(depth: int) -> None:
     assert accumulator == -255 * (128 * depth - 1)
 
 
-@pytest.mark.parametrize("fields", [{"kernel": (8, 1)}, {"kernel": (1, 9)}, {"height": 0, "padding": (0, 0)}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kernel": (8, 1)},
+        {"kernel": (1, 9)},
+        *(
+            {name: value}
+            for name in ("batch", "height", "width", "in_channels", "out_channels")
+            for value in NOT_POSITIVE
+        ),
+        *({name: value} for name in ("kernel", "stride", "padding") for value in NOT_A_PAIR),
+        *({name: (0, 1)} for name in ("kernel", "stride")),
+        *({"input_dtype": dtype} for dtype in ("int8", "", None, np.dtype("int16"))),
+        {"epilogue": Epilogue(shortcut_channels=3)},
+    ],
+)
 def test_contradictions_are_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="real_conv2d"):
+    with pytest.raises(ValueError, match=r"^real_conv2d: .+$"):
         dataclasses.replace(PLAIN, **fields)
 
 
@@ -78,3 +103,4 @@ def test_cost_and_bytes() -> None:
 def test_label() -> None:
     assert PLAIN.label() == "real_conv2d 3x3 3->8 5x6"
     assert dataclasses.replace(PLAIN, stride=(2, 2)).label() == "real_conv2d 3x3 3->8 3x3 s2"
+    assert dataclasses.replace(PLAIN, stride=(1, 2)).label() == "real_conv2d 3x3 3->8 5x3 s1x2"

@@ -71,21 +71,22 @@ def test_omitted_fields_take_their_defaults() -> None:
     "fields",
     [
         {"kind": "dance"},
-        {"kind": None},
+        *({"kind": kind} for kind in (None, 1, [], {})),
         {"rows_": 3},
         {"epilogue": {"affines": "none"}},
-        {"epilogue": {"outputs": []}},
+        *({"epilogue": {"outputs": outputs}} for outputs in ([], "signs", [["signs"]])),
+        *({"epilogue": epilogue} for epilogue in (None, "none", ["none"], 0, {1: 2})),
         {"activation_bits": 9},
         {"rows": 0},
     ],
 )
 def test_wrong_fields_are_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"operator|epilogue|conv2d"):
+    with pytest.raises(ValueError, match=r"^(operator|epilogue|dense)\b.*: .+$"):
         operator_from_dict(DENSE | fields)
 
 
 def test_missing_fields_are_refused() -> None:
-    with pytest.raises(ValueError, match="operator kind"):
+    with pytest.raises(ValueError, match="operator: expected kind"):
         operator_from_dict({})
     with pytest.raises(ValueError, match="operator dense"):
         operator_from_dict({"kind": "dense", "rows": 1})
@@ -97,7 +98,20 @@ def test_argument_is_left_alone() -> None:
     assert data == DENSE
 
 
-@pytest.mark.parametrize("text", ["", "dense", "{", '{"kind":"dense"'])
-def test_text_that_is_no_signature_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"line 1 column"):
+@pytest.mark.parametrize("data", [None, 1, "dense", ["kind"], [("kind", "dense")]])
+def test_what_has_no_fields_is_refused(data: Any) -> None:
+    with pytest.raises(ValueError, match=r"^operator: .+$"):
+        operator_from_dict(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "dense", "{", '{"kind":"dense"', "[" * 100_000, None, 1),
+        *("null", "1", '"dense"', "[]", '[["kind","dense"]]', "{}", '{"kind":["dense"]}'),
+    ],
+    ids=range(14),
+)
+def test_what_is_no_signature_is_refused(text: Any) -> None:
+    with pytest.raises(ValueError, match=r"^operator( signature)?: .+$"):
         operator_from_signature(text)

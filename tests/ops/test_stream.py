@@ -1,5 +1,6 @@
+import dataclasses
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -7,7 +8,18 @@ import torch
 from hypothesis import given
 
 from tests.ops.oracle import assert_reference, plain_values
-from tests.strategies import ACCUMULATOR, CHANNELS, LIGHT, Array, avg_pools, bitpacks, random_inputs, seeds, upsamples
+from tests.strategies import (
+    ACCUMULATOR,
+    CHANNELS,
+    LIGHT,
+    NOT_POSITIVE,
+    Array,
+    avg_pools,
+    bitpacks,
+    random_inputs,
+    seeds,
+    upsamples,
+)
 from tvm_bnn.ops import AvgPool2d, Bitpack, Epilogue, Upsample2x
 from tvm_bnn.ops.stream import StreamOperator
 
@@ -105,9 +117,12 @@ def test_pooled_stream_rounds_by_the_reciprocal() -> None:
         assert stream.item() == math.floor(total * reciprocal / 2**shift + 0.5)
 
 
-@pytest.mark.parametrize(("size", "kernel"), [((2, 5), 3), ((5, 2), 3), ((4, 4), 5), ((4, 4), 0), ((4, 4), -2)])
-def test_windows_that_do_not_fit_are_refused(size: tuple[int, int], kernel: int) -> None:
-    with pytest.raises(ValueError, match="avg_pool2d"):
+@pytest.mark.parametrize(
+    ("size", "kernel"),
+    [((2, 5), 3), ((5, 2), 3), ((4, 4), 5), *(((4, 4), kernel) for kernel in NOT_POSITIVE), ((256, 256), 256)],
+)
+def test_windows_that_do_not_fit_are_refused(size: tuple[int, int], kernel: Any) -> None:
+    with pytest.raises(ValueError, match=r"^avg_pool2d: .+$"):
         AvgPool2d(1, *size, 8, kernel=kernel)
 
 
@@ -138,14 +153,36 @@ def test_bytes_become_their_own_bit_planes() -> None:
     assert np.array_equal(plain_values(words, 1, 8, bipolar=False), x)
 
 
-@pytest.mark.parametrize("value", [-32768, 32767])
-def test_packing_of_the_limits(value: int) -> None:
-    operator = Bitpack(1, 1, 1, 1, SIGNS)
-    assert operator.accumulate(np.full((1, 1, 1, 1), value, np.int16)).item() == value
-    assert operator.accumulator_bound() == 32768
+@pytest.mark.parametrize(
+    ("dtype", "value", "bound"),
+    [("int16", -32768, 32768), ("int16", 32767, 32768), ("uint8", 0, 255), ("uint8", 255, 255)],
+)
+def test_packing_of_the_limits(dtype: Literal["int16", "uint8"], value: int, bound: int) -> None:
+    operator = Bitpack(1, 1, 1, 1, SIGNS, dtype)
+    assert operator.accumulate(np.full((1, 1, 1, 1), value, dtype)).item() == value
+    assert operator.accumulator_bound() == bound
+
+
+@pytest.mark.parametrize("dtype", ["int8", "", None])
+def test_other_dtypes_are_refused(dtype: Any) -> None:
+    with pytest.raises(ValueError, match=r"^bitpack: .+$"):
+        Bitpack(1, 1, 1, 1, SIGNS, dtype)
 
 
 # All of them
+
+
+@pytest.mark.parametrize("kind", [Upsample2x, AvgPool2d, Bitpack])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({name: value} for name in ("batch", "height", "width", "channels") for value in NOT_POSITIVE),
+        {"epilogue": Epilogue(shortcut_channels=3)},
+    ],
+)
+def test_contradictions_are_refused(kind: type[StreamOperator], fields: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=rf"^{kind.kind}: .+$"):
+        dataclasses.replace(kind(1, 4, 6, 8), **fields)
 
 
 @pytest.mark.parametrize("kind", [Upsample2x, AvgPool2d, Bitpack])

@@ -16,7 +16,7 @@ from tvm_bnn.cli.quiet import silence
 from tvm_bnn.errors import TvmBnnError
 
 PROGRAM = "tvm-bnn"
-COMMANDS = ("targets", "profile", "summary")
+COMMANDS = ("targets", "compile", "profile", "run", "inspect", "summary")
 """One module of this package each, in the order of the help; its function ``command`` is the command."""
 
 _INTERRUPTED = 130

@@ -1,7 +1,7 @@
 """The integer operators as torch operators, so that ``torch.export`` keeps each of them whole.
 
 Importing this module registers, for every kind in :data:`tvm_bnn.ops.OPERATORS`,
-``tvm_bnn::<kind>(Tensor[] inputs, str spec, str name) -> Tensor[]``. ``inputs`` follow the operator's ``inputs()``;
+``tvm_bnn::integer_<kind>(Tensor[] inputs, str spec, str name) -> Tensor[]``. ``inputs`` follow the operator's ``inputs()``;
 ``spec`` is the signature of the operator for any spatial size, since the size is read off the first input; ``name``
 says where in the user's model the operator came from, and is only carried along. They run the NumPy reference.
 """
@@ -9,6 +9,7 @@ says where in the user's model the operator came from, and is only carried along
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +21,19 @@ NAMESPACE = "tvm_bnn"
 _SCHEMA = "(Tensor[] inputs, str spec, str name) -> Tensor[]"
 
 
+def operator_of(kind: str) -> Any:
+    """The torch operator of a kind."""
+    return getattr(getattr(torch.ops, NAMESPACE), _torch_name(kind))
+
+
 def node_name(kind: str) -> str:
     """The name an exported graph gives to the operator of this kind."""
-    return f"{kind}.default"
+    return f"{_torch_name(kind)}.default"
+
+
+def _torch_name(kind: str) -> str:
+    # Not the kind alone: importers know nodes by name, and torch has a conv2d of its own.
+    return f"integer_{kind}"
 
 
 _parse = functools.lru_cache(maxsize=1024)(operator_from_signature)
@@ -45,4 +56,6 @@ def _shapes(inputs: list[Tensor], spec: str, name: str) -> list[Tensor]:
 
 
 for _kind in OPERATORS:
-    torch.library.custom_op(f"{NAMESPACE}::{_kind}", _compute, mutates_args=(), schema=_SCHEMA).register_fake(_shapes)
+    torch.library.custom_op(
+        f"{NAMESPACE}::{_torch_name(_kind)}", _compute, mutates_args=(), schema=_SCHEMA
+    ).register_fake(_shapes)

@@ -69,7 +69,7 @@ class IntegerNetwork(nn.Module):
         for step, signature in zip(self.steps, self._signatures, strict=True):
             data = [_as_rank(values[name], spec) for name, spec in zip(step.inputs, _data(step.operator), strict=True)]
             parameters = [self.get_buffer(name) for name in step.parameters]
-            compute = getattr(getattr(torch.ops, custom_ops.NAMESPACE), step.operator.kind)
+            compute = custom_ops.operator_of(step.operator.kind)
             values.update(zip(step.outputs, compute(data + parameters, signature, step.name), strict=True))
         return values
 

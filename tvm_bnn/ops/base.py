@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_bnn.ops.epilogue import Epilogue
+from tvm_bnn.ops.epilogue import Epilogue, as_epilogue
 
 Array = NDArray[Any]
 
@@ -102,6 +102,20 @@ class AccumulatingOperator(Operator):
 
     epilogue: Epilogue
 
+    def __post_init__(self) -> None:
+        """Read an epilogue given as plain data, then check the fields by themselves and against each other."""
+        object.__setattr__(self, "epilogue", as_epilogue(self.epilogue))
+        self._check_fields()
+        if self.accumulator_bound() >= 2**31:
+            raise ValueError(f"{self.kind}: an accumulator may reach {self.accumulator_bound()} and leave int32")
+        channels, repeated = self.accumulator_shape()[-1], self.epilogue.shortcut_channels
+        if repeated and channels % repeated:
+            raise ValueError(f"{self.kind}: {channels} channels are no multiple of the {repeated} of the shortcut")
+
+    @abc.abstractmethod
+    def _check_fields(self) -> None:
+        """Raise ValueError where a field of the operator has no meaning, or two contradict each other."""
+
     @abc.abstractmethod
     def operands(self) -> tuple[TensorSpec, ...]:
         """The tensors the accumulator is computed from: data first, then parameters."""
@@ -135,11 +149,11 @@ class AccumulatingOperator(Operator):
 
 
 def exact_matmul(left: Array, right: Array, bound: int) -> NDArray[np.int32]:
-    """Product of integer matrices whose results and partial sums stay below ``bound`` in magnitude, exact.
+    """Product of integer matrices whose results and partial sums reach at most ``bound`` in magnitude, exact.
 
-    Floating point adds integers without rounding below 2^24 (float32) and 2^53 (float64), so the fast matrix product
-    may be used; its order of summation does not matter.
+    Floating point adds integers without rounding up to and including 2^24 (float32) and 2^53 (float64), so the fast
+    matrix product may be used; its order of summation does not matter.
     """
-    dtype = np.float32 if bound < 2**24 else np.float64
+    dtype = np.float32 if bound <= 2**24 else np.float64
     product = np.matmul(left.astype(dtype), right.astype(dtype))
     return product.astype(np.int64).astype(np.int32)

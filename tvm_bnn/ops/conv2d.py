@@ -12,33 +12,42 @@ one plane against one plane is, with popcount P over the packed words::
 so every case is a constant per output channel plus a factor times one popcount, and planes add with weight 2^(a+b).
 
 Padding bits of a word are 0 in both operands and cancel. Spatial padding ``one`` sets all bits of the real channels
-(+1 for one bipolar bit); ``zero`` contributes exactly 0: bipolar planes are padded with bit 0, which stands for
--(2^A - 1), and what the taps outside the map then contribute is taken back.
+(+1 for one bipolar bit); ``zero`` contributes exactly 0. Bipolar planes are padded with bit 0, which stands for
+-(2^A - 1), so for them what the taps outside the map contribute is taken back: the one addend that depends on the
+position besides the output channel.
 
-Groups: output channel o of group g sees the input channels g C/G .. (g + 1) C/G - 1.
+Groups: output channel o of group g sees the input channels g C/G .. (g + 1) C/G - 1. A weight holds only those, from
+bit 0 on. Where groups share a word of the activation, a lowering moves the weight bits up by g C/G and masks.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 
-from tvm_bnn.ops.base import AccumulatingOperator, Array, Cost, TensorSpec, exact_matmul
+from tvm_bnn.ops.base import Array, Cost, TensorSpec, exact_matmul
 from tvm_bnn.ops.bits import decode, unpack_codes, words_for
+from tvm_bnn.ops.checks import flags, one_of, positive, whole
+from tvm_bnn.ops.convolution import Convolution, setting
 from tvm_bnn.ops.epilogue import Epilogue
 from tvm_bnn.ops.window import Pair, Window
 
+if TYPE_CHECKING:
+    from tvm_bnn.ops.dense import Dense
+
+PadValue = Literal["one", "zero"]
+
 
 @dataclass(frozen=True)
-class Conv2d(AccumulatingOperator):
+class Conv2d(Convolution):
     """``x`` int32 words [N, H, W, A words_for(C)], ``weight`` int32 words [O, kh, kw, B words_for(C / G)].
 
     Raises:
-        ValueError: where the fields contradict each other (channels and groups, bit widths, an empty output map).
+        ValueError: where a field has no meaning or fields contradict each other (channels and groups, bit widths,
+            an empty output map, sums that could leave int32).
     """
 
     kind: ClassVar[str] = "conv2d"
@@ -52,7 +61,7 @@ class Conv2d(AccumulatingOperator):
     stride: Pair = (1, 1)
     dilation: Pair = (1, 1)
     padding: Pair = (1, 1)
-    pad_value: Literal["one", "zero"] = "one"
+    pad_value: PadValue = "one"
     groups: int = 1
     activation_bits: int = 1
     weight_bits: int = 1
@@ -60,32 +69,21 @@ class Conv2d(AccumulatingOperator):
     weight_bipolar: bool = True
     epilogue: Epilogue = field(default_factory=Epilogue)
 
-    def __post_init__(self) -> None:
-        """Check the fields against each other."""
-        for name in ("kernel", "stride", "dilation", "padding"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if isinstance(self.epilogue, dict):
-            object.__setattr__(self, "epilogue", Epilogue(**self.epilogue))
+    def _check_fields(self) -> None:
+        self._read_pairs(1, "dilation")
+        super()._check_fields()
+        one_of(self.kind, get_args(PadValue), pad_value=self.pad_value)
+        positive(self.kind, groups=self.groups)
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ValueError(
                 f"conv2d: {self.in_channels} -> {self.out_channels} channels do not split into {self.groups} groups"
             )
-        if not (1 <= self.activation_bits <= 8 and 1 <= self.weight_bits <= 2):
-            raise ValueError(
-                f"conv2d: expected 1..8 activation and 1..2 weight bits, got {self.activation_bits} x {self.weight_bits}"
-            )
-        if min(self.output_size) < 1:
-            raise ValueError(f"conv2d: kernel {self.kernel} does not fit a map of {self.height}x{self.width}")
+        check_bits(self)
 
     @property
     def window(self) -> Window:
         """The sliding window."""
         return Window(self.kernel, self.stride, self.dilation, self.padding)
-
-    @property
-    def output_size(self) -> Pair:
-        """Height and width of the output map."""
-        return self.window.output((self.height, self.width))
 
     @property
     def group_channels(self) -> int:
@@ -102,10 +100,6 @@ class Conv2d(AccumulatingOperator):
         x = (self.batch, self.height, self.width, self.activation_bits * words_for(self.in_channels))
         weight = (self.out_channels, *self.kernel, self.weight_bits * words_for(self.group_channels))
         return TensorSpec("x", x, "int32", "data"), TensorSpec("weight", weight, "int32", "parameter")
-
-    def accumulator_shape(self) -> tuple[int, ...]:
-        """[N, HO, WO, O]."""
-        return (self.batch, *self.output_size, self.out_channels)
 
     def accumulator_bound(self) -> int:
         """K (2^A - 1) (2^B - 1)."""
@@ -130,7 +124,7 @@ class Conv2d(AccumulatingOperator):
         outputs = self.out_channels // self.groups
         kernel = self.weight_values(weight[group * outputs : (group + 1) * outputs])
         columns = windows[..., channels].reshape(-1, self.depth)
-        product = exact_matmul(columns, kernel.reshape(outputs, self.depth).T, self.accumulator_bound() + 1)
+        product = exact_matmul(columns, kernel.reshape(outputs, self.depth).T, self.accumulator_bound())
         return product.reshape(*self.accumulator_shape()[:3], outputs)
 
     def weight_values(self, weight: Array) -> Array:
@@ -143,15 +137,13 @@ class Conv2d(AccumulatingOperator):
         macs = math.prod(self.accumulator_shape()) * self.depth
         return Cost(binary_macs=macs, activation_bits=self.activation_bits, weight_bits=self.weight_bits)
 
-    def at(self, shape: tuple[int, ...]) -> Self:
-        """The same convolution of an input [N, H, W, ...]."""
-        return dataclasses.replace(self, batch=shape[0], height=shape[1], width=shape[2])
+    def _extras(self) -> list[str]:
+        bits = [f"{self.activation_bits}x{self.weight_bits}bit"] * (self.activation_bits * self.weight_bits > 1)
+        return super()._extras() + setting("d", self.dilation) + [f"g{self.groups}"] * (self.groups > 1) + bits
 
-    def label(self) -> str:
-        """Kernel, channels and output size."""
-        extras = [f"s{self.stride[0]}"] * (self.stride != (1, 1)) + [f"d{self.dilation[0]}"] * (self.dilation != (1, 1))
-        extras += [f"g{self.groups}"] * (self.groups > 1)
-        extras += [f"{self.activation_bits}x{self.weight_bits}bit"] * (self.activation_bits * self.weight_bits > 1)
-        size = "x".join(map(str, self.output_size))
-        kernel = "x".join(map(str, self.kernel))
-        return " ".join(["conv2d", kernel, f"{self.in_channels}->{self.out_channels}", size, *extras])
+
+def check_bits(operator: Conv2d | Dense) -> None:
+    """Raise ValueError unless both operands have widths and polarities that are defined."""
+    whole(operator.kind, 1, 8, activation_bits=operator.activation_bits)
+    whole(operator.kind, 1, 2, weight_bits=operator.weight_bits)
+    flags(operator.kind, activation_bipolar=operator.activation_bipolar, weight_bipolar=operator.weight_bipolar)

@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from tvm_bnn.ops.base import AccumulatingOperator, Array, Cost, TensorSpec
-from tvm_bnn.ops.conv2d import Conv2d
+from tvm_bnn.ops.checks import positive
+from tvm_bnn.ops.conv2d import Conv2d, check_bits
 from tvm_bnn.ops.epilogue import Epilogue
 
 
 @dataclass(frozen=True)
 class Dense(AccumulatingOperator):
-    """``x`` int32 words [rows, A words_for(C)], ``weight`` int32 words [O, B words_for(C)], accumulator [rows, O]."""
+    """``x`` int32 words [rows, A words_for(C)], ``weight`` int32 words [O, B words_for(C)], accumulator [rows, O].
+
+    Raises:
+        ValueError: where a field has no meaning, or sums could leave int32.
+    """
 
     kind: ClassVar[str] = "dense"
 
@@ -26,11 +31,9 @@ class Dense(AccumulatingOperator):
     weight_bipolar: bool = True
     epilogue: Epilogue = field(default_factory=Epilogue)
 
-    def __post_init__(self) -> None:
-        """Let the equivalent convolution check the fields."""
-        if isinstance(self.epilogue, dict):
-            object.__setattr__(self, "epilogue", Epilogue(**self.epilogue))
-        self.as_conv2d()
+    def _check_fields(self) -> None:
+        positive(self.kind, rows=self.rows, in_features=self.in_features, out_features=self.out_features)
+        check_bits(self)
 
     def as_conv2d(self) -> Conv2d:
         """The same work as a 1x1 convolution of a map one row high and ``rows`` wide."""
@@ -63,7 +66,7 @@ class Dense(AccumulatingOperator):
 
     def accumulator_bound(self) -> int:
         """C (2^A - 1) (2^B - 1)."""
-        return self.as_conv2d().accumulator_bound()
+        return self.in_features * (2**self.activation_bits - 1) * (2**self.weight_bits - 1)
 
     def accumulate(self, *operands: Array) -> Array:
         """By the equivalent convolution."""

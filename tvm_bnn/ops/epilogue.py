@@ -19,23 +19,28 @@ weight scale and the scale of the stream fold into ``mul`` and ``add``; a scale 
 of the weights, so ``mul`` >= 0 need not be assumed by anyone. The RPReLU is ReActNet's: slope below the learned
 knee ``rprelu_in``, then a learned offset. Whoever makes the parameters sees to it that no 32-bit step overflows
 (:func:`check_parameters`).
+
+``threshold`` has the dtype of z. With ``scale`` that is int16: -32768 means "always +1", but no threshold means
+"never +1", for z = 32767 reaches even the greatest. ``freeze`` clips a threshold beyond int16 to its limits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tvm_bnn.ops.bits import pack_bits, pack_codes, words_for
+from tvm_bnn.ops.checks import flags, one_of, refused, whole
 
 if TYPE_CHECKING:
     from tvm_bnn.ops.base import TensorSpec
 
 Array = NDArray[Any]
+Affine = Literal["none", "bias", "scale"]
 Output = Literal["accumulator", "stream", "byte", "signs", "codes"]
 
 SLOPE_FRACTION_BITS = 12
@@ -52,10 +57,14 @@ class Epilogue:
     """Which steps follow the accumulator and what is written.
 
     ``shortcut_channels`` is the width S of the stream that is added (0: none); output channel c adds stream channel
-    c % S, so a shortcut may be repeated when a layer widens. ``outputs`` lists what is written, in order.
+    c % S, so a shortcut may be repeated when a layer widens; the operator sees to it that S divides its channels.
+    ``outputs`` lists what is written, in order. ``code_bits`` is 1..8 where codes are written, else 0.
+
+    Raises:
+        ValueError: where a field has no meaning, or the combination has none.
     """
 
-    affine: Literal["none", "bias", "scale"] = "scale"
+    affine: Affine = "scale"
     shortcut_channels: int = 0
     rprelu: bool = False
     outputs: tuple[Output, ...] = ("stream",)
@@ -63,16 +72,26 @@ class Epilogue:
 
     def __post_init__(self) -> None:
         """Refuse combinations the definition does not give a meaning to."""
-        object.__setattr__(self, "outputs", tuple(self.outputs))
+        self._check_fields()
         saturating = self.affine == "scale"
-        if not self.outputs or len(set(self.outputs)) != len(self.outputs):
-            raise ValueError(f"epilogue outputs: expected distinct names, at least one, got {self.outputs}")
         if saturating and "accumulator" in self.outputs:
             raise ValueError("epilogue: the accumulator is written only with affine 'none' or 'bias'")
         if not saturating and (self.shortcut_channels or self.rprelu or {"stream", "byte"} & set(self.outputs)):
             raise ValueError("epilogue: shortcut, RPReLU, stream and byte need affine 'scale'")
-        if ("codes" in self.outputs) != (1 <= self.code_bits <= 8):
-            raise ValueError(f"epilogue: codes have 1..8 bits, got code_bits={self.code_bits}")
+
+    def _check_fields(self) -> None:
+        one_of("epilogue", get_args(Affine), affine=self.affine)
+        whole("epilogue", 0, shortcut_channels=self.shortcut_channels)
+        flags("epilogue", rprelu=self.rprelu)
+        if not isinstance(self.outputs, tuple | list):
+            raise refused("epilogue", "outputs", "a list of names", self.outputs)
+        for name in self.outputs:
+            one_of("epilogue", get_args(Output), outputs=name)
+        if not self.outputs or len(set(self.outputs)) != len(self.outputs):
+            raise refused("epilogue", "outputs", "distinct names, at least one", self.outputs)
+        object.__setattr__(self, "outputs", tuple(self.outputs))
+        limits = (1, 8) if "codes" in self.outputs else (0, 0)
+        whole("epilogue", *limits, code_bits=self.code_bits)
 
     @property
     def value_dtype(self) -> str:
@@ -157,15 +176,67 @@ def saturate(value: Array) -> Array:
     return np.clip(value, INT16_MIN, INT16_MAX)
 
 
+def as_epilogue(value: object) -> Epilogue:
+    """An epilogue as it is, or from its fields as plain data.
+
+    Raises:
+        ValueError: for anything else, and for fields an epilogue does not have.
+    """
+    if isinstance(value, Epilogue):
+        return value
+    if not isinstance(value, Mapping):
+        raise ValueError(f"epilogue: expected an Epilogue or a mapping of its fields, got {value!r}")
+    try:
+        return Epilogue(**value)
+    except TypeError as error:
+        raise ValueError(f"epilogue: {error}") from error
+
+
 def check_parameters(epilogue: Epilogue, bound: int, named: Mapping[str, Array]) -> None:
     """Raise ValueError unless every 32-bit step stays in range for accumulators of magnitude up to ``bound``."""
+    _check_reach("accumulator", np.asarray(bound))
+    largest = _check_affine(epilogue, bound, named)
+    if epilogue.rprelu:
+        _check_rprelu(named)
+    if "codes" in epilogue.outputs:
+        _check_reach("code", largest * _magnitude(named["code_mul"]) + _magnitude(named["code_add"]))
+        _check_shifts(named["code_shift"])
+
+
+def _check_affine(epilogue: Epilogue, bound: int, named: Mapping[str, Array]) -> Array:
+    """Check the affine step; the largest magnitude of z, by channel or for all."""
+    total: Array = np.asarray(bound, np.int64)
     if epilogue.affine == "scale":
-        total = bound * np.abs(named["mul"].astype(np.int64)) + np.abs(named["add"].astype(np.int64))
-        if epilogue.shortcut_channels:
-            total = total + 2**15 * np.abs(named["shortcut_mul"].astype(np.int64))
-        if np.any(total >= 2**31):
-            raise ValueError(f"epilogue: the affine step reaches {int(total.max())}, expected below 2^31")
-        if np.any(named["shift"] < 0) or np.any(named["shift"] > 31):
-            raise ValueError("epilogue: shifts must lie in 0..31")
-    if epilogue.rprelu and np.any(np.abs(named["rprelu_slope"]) > SLOPE_LIMIT):
+        total = total * _magnitude(named["mul"])
+    if epilogue.affine != "none":
+        total = total + _magnitude(named["add"])
+    if epilogue.shortcut_channels:
+        total = total + 2**15 * _magnitude(named["shortcut_mul"])
+    _check_reach("affine", total)
+    if epilogue.affine != "scale":
+        return total
+    _check_shifts(named["shift"])
+    return np.asarray(2**15, np.int64)
+
+
+def _check_rprelu(named: Mapping[str, Array]) -> None:
+    for name in ("rprelu_in", "rprelu_out"):
+        if np.any(named[name] < INT16_MIN) or np.any(named[name] > INT16_MAX):
+            raise ValueError(f"epilogue: {name} must lie within int16")
+    if np.any(_magnitude(named["rprelu_slope"]) > SLOPE_LIMIT):
         raise ValueError(f"epilogue: integer slopes must lie within +-{SLOPE_LIMIT}")
+
+
+def _check_reach(step: str, total: Array) -> None:
+    if np.any(total >= 2**31):
+        raise ValueError(f"epilogue: the {step} step reaches {int(total.max())}, expected below 2^31")
+
+
+def _check_shifts(shifts: Array) -> None:
+    if np.any(shifts < 0) or np.any(shifts > 31):
+        raise ValueError("epilogue: shifts must lie in 0..31")
+
+
+def _magnitude(numbers: Array) -> Array:
+    """In 64 bits, where the least 32-bit integer has one."""
+    return np.abs(numbers.astype(np.int64))

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from tvm_bnn.ops.base import Array, Cost, Operator, TensorSpec
+from tvm_bnn.ops.checks import one_of, positive, whole
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,11 @@ class Labels(Operator):
     ``scores`` int16 [N, h, w, K] to ``labels`` uint8 [N, f h, f w]. Pixel centres are aligned as in torch's
     ``align_corners=False``: for an even factor f output f i + r lies between two inputs with integer weights in
     units of 1 / (2 f): with o = 2 r + 1 - f, the weight of x[i] is 2 f - |o| and that of the neighbour on the side
-    of o is |o|; indices are clamped to the map. Both axes together give scores scaled by (2 f)^2, exact in int32.
+    of o is |o|; indices are clamped to the map. Both axes together give scores scaled by (2 f)^2, exact in int32;
+    by factor 1 they stay as they are, scale 1.
 
     Raises:
-        ValueError: unless the factor is 1, 2, 4, 8 or 16 and there are 2..256 classes.
+        ValueError: unless the factor is 1, 2, 4, 8 or 16, there are 2..256 classes and the map has a size.
     """
 
     kind: ClassVar[str] = "labels"
@@ -33,11 +35,10 @@ class Labels(Operator):
     factor: int = 4
 
     def __post_init__(self) -> None:
-        """Check factor and classes."""
-        if self.factor not in (1, 2, 4, 8, 16):
-            raise ValueError(f"labels: expected a factor of 1, 2, 4, 8 or 16, got {self.factor}")
-        if not 2 <= self.classes <= 256:
-            raise ValueError(f"labels: expected 2..256 classes, got {self.classes}")
+        """Check every field."""
+        positive(self.kind, batch=self.batch, height=self.height, width=self.width)
+        whole(self.kind, 2, 256, classes=self.classes)
+        one_of(self.kind, (1, 2, 4, 8, 16), factor=self.factor)
 
     def inputs(self) -> tuple[TensorSpec, ...]:
         """The scores."""

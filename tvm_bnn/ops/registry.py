@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tvm_bnn.ops.base import Operator
+from tvm_bnn.ops.checks import one_of
 from tvm_bnn.ops.conv2d import Conv2d
 from tvm_bnn.ops.dense import Dense
 from tvm_bnn.ops.labels import Labels
@@ -22,12 +23,13 @@ def operator_from_dict(data: Mapping[str, Any]) -> Operator:
     """Inverse of :meth:`Operator.to_dict`.
 
     Raises:
-        ValueError: for an unknown kind or fields that the operator does not have.
+        ValueError: for an unknown kind, fields that the operator does not have or values they cannot have.
     """
+    if not isinstance(data, Mapping):
+        raise ValueError(f"operator: expected a mapping of fields, got {data!r}")
     fields = dict(data)
     kind = fields.pop("kind", None)
-    if kind not in OPERATORS:
-        raise ValueError(f"operator kind: expected one of {', '.join(OPERATORS)}, got {kind!r}")
+    one_of("operator", tuple(OPERATORS), kind=kind)
     try:
         return OPERATORS[kind](**fields)
     except TypeError as error:
@@ -40,4 +42,8 @@ def operator_from_signature(signature: str) -> Operator:
     Raises:
         ValueError: where the text is no signature.
     """
-    return operator_from_dict(json.loads(signature))
+    try:
+        data = json.loads(signature)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"operator signature: {error}") from error
+    return operator_from_dict(data)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 
 from tvm_bnn.ops.base import AccumulatingOperator, Array, Cost, TensorSpec
+from tvm_bnn.ops.checks import one_of, positive
 from tvm_bnn.ops.epilogue import Epilogue
+
+InputDtype = Literal["int16", "uint8"]
 
 
 @dataclass(frozen=True)
 class StreamOperator(AccumulatingOperator):
-    """Common fields: a stream ``x`` [N, H, W, C] comes in, int16 unless said otherwise."""
+    """Common fields: a stream ``x`` [N, H, W, C] comes in, int16 unless said otherwise.
+
+    Raises:
+        ValueError: where a field has no meaning.
+    """
 
     batch: int
     height: int
@@ -22,10 +29,8 @@ class StreamOperator(AccumulatingOperator):
     channels: int
     epilogue: Epilogue = field(default_factory=Epilogue)
 
-    def __post_init__(self) -> None:
-        """Accept the epilogue as plain data."""
-        if isinstance(self.epilogue, dict):
-            object.__setattr__(self, "epilogue", Epilogue(**self.epilogue))
+    def _check_fields(self) -> None:
+        positive(self.kind, batch=self.batch, height=self.height, width=self.width, channels=self.channels)
 
     def operands(self) -> tuple[TensorSpec, ...]:
         """The stream."""
@@ -85,17 +90,17 @@ class AvgPool2d(StreamOperator):
     The accumulator is [N, H / kernel, W / kernel, C]; rows and columns that do not fill a window are dropped.
 
     Raises:
-        ValueError: where the map is smaller than one window.
+        ValueError: where a field has no meaning, the map is smaller than one window, or its sum could leave int32.
     """
 
     kind: ClassVar[str] = "avg_pool2d"
 
     kernel: int = 2
 
-    def __post_init__(self) -> None:
-        """A window must fit."""
-        super().__post_init__()
-        if self.kernel < 1 or min(self.height, self.width) < self.kernel:
+    def _check_fields(self) -> None:
+        super()._check_fields()
+        positive(self.kind, kernel=self.kernel)
+        if min(self.height, self.width) < self.kernel:
             raise ValueError(f"avg_pool2d: window {self.kernel} does not fit a map of {self.height}x{self.width}")
 
     def accumulator_shape(self) -> tuple[int, ...]:
@@ -123,7 +128,11 @@ class Bitpack(StreamOperator):
 
     kind: ClassVar[str] = "bitpack"
 
-    input_dtype: Literal["int16", "uint8"] = "int16"
+    input_dtype: InputDtype = "int16"
+
+    def _check_fields(self) -> None:
+        super()._check_fields()
+        one_of(self.kind, get_args(InputDtype), input_dtype=self.input_dtype)
 
     def operands(self) -> tuple[TensorSpec, ...]:
         """The stream, int16 or uint8."""
@@ -135,8 +144,8 @@ class Bitpack(StreamOperator):
         return self.batch, self.height, self.width, self.channels
 
     def accumulator_bound(self) -> int:
-        """Largest magnitude of int16."""
-        return 2**15
+        """Largest magnitude of the input's dtype."""
+        return 255 if self.input_dtype == "uint8" else 2**15
 
     def accumulate(self, *operands: Array) -> Array:
         """Widen."""

@@ -1,0 +1,66 @@
+"""``tvm-bnn compile``: a bundle that can be deployed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tvm_bnn.cli import options
+from tvm_bnn.cli.context import Job, Request, note, resolve
+from tvm_bnn.cli.inspect import show_manifest
+from tvm_bnn.errors import NoCandidateError
+
+if TYPE_CHECKING:
+    from tvm_bnn.ops import Operator
+
+
+def command(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="Folder to write.")],
+    model: options.Model = options.DEFAULT_MODEL,
+    target: options.TargetName = options.DEFAULT_TARGET,
+    width: options.Width = "S",
+    input_size: options.InputSize = None,
+    seed: options.Seed = 0,
+    threads: options.Threads = None,
+    require_tuned: Annotated[
+        bool, typer.Option("--require-tuned", help="Refuse operators that were not tuned at this very shape.")
+    ] = False,
+    work_dir: options.WorkDirectory = None,
+    records: options.Records = None,
+    dump: options.Dump = None,
+    output_format: options.OutputFormat = "table",
+) -> None:
+    """Write a deployable bundle."""
+    job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records))
+    from tvm_bnn.deploy.bundle import check_place, write_bundle
+
+    check_place(output)
+    if require_tuned:
+        _refuse_untuned(job)
+    compiled = job.compile(dump)
+    note(f"writing {output}")
+    show_manifest(output, write_bundle(output, job.model, compiled), output_format, operators=False)
+
+
+def _refuse_untuned(job: Job) -> None:
+    untuned = [
+        f"{step.name} ({operator.label()})"
+        for step, operator in job.model.network.at(job.input_shape)
+        if not _is_tuned(job, operator)
+    ]
+    if untuned:
+        raise NoCandidateError(
+            f"expected every operator to be tuned, got {len(untuned)} that are not: {', '.join(untuned)}",
+            f"run tvm-bnn tune {job.model.name} --target {job.target.name} with the same size and threads",
+        )
+
+
+def _is_tuned(job: Job, operator: Operator) -> bool:
+    """Whether a record of this very operator decides, or there is nothing to decide."""
+    from tvm_bnn.spaces.base import Setting
+    from tvm_bnn.tuning.plan import tunable
+
+    choice = job.choose(operator)
+    return choice.schedule == "tuned" or not tunable(choice.row, Setting(operator, job.target, job.threads))

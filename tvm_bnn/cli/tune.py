@@ -1,0 +1,207 @@
+"""``tvm-bnn tune``: find the fastest arrangement of every binary layer by measuring, and keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tvm_bnn.cli import options
+from tvm_bnn.cli.context import Request, note, resolve, work_dir_of
+from tvm_bnn.cli.show import show
+from tvm_bnn.errors import UsageError
+from tvm_bnn.reporting.tables import Column, Row, Table
+
+if TYPE_CHECKING:
+    from tvm_bnn.cli.context import Job
+    from tvm_bnn.tuning.events import Finished
+    from tvm_bnn.tuning.state import TaskState
+    from tvm_bnn.tuning.task import Task
+    from tvm_bnn.tuning.workdir import WorkDir
+
+_INTERRUPTED = 130
+
+_TASK_COLUMNS = (
+    Column("index", "task", right=True),
+    Column("operator", "operator"),
+    Column("count", "uses", right=True),
+    Column("lowering", "lowering"),
+    Column("points", "points", right=True),
+)
+_RESULT_COLUMNS = (
+    *_TASK_COLUMNS[:4],
+    Column("trials", "trials", right=True),
+    Column("failed", "failed", right=True),
+    Column("default_ms", "default ms", right=True, digits=3),
+    Column("best_ms", "tuned ms", right=True, digits=3),
+    Column("gain", "gain", right=True, digits=2),
+    Column("gops", "GOP/s", right=True, digits=0),
+)
+
+
+def command(
+    model: options.Model = options.DEFAULT_MODEL,
+    target: options.TargetName = options.DEFAULT_TARGET,
+    trials: Annotated[
+        int, typer.Option("--trials", metavar="N", help="Trials of these tasks the work dir shall hold when done.")
+    ] = 320,
+    tasks: Annotated[
+        str | None, typer.Option("--tasks", metavar="list|0,3|GLOB", help="List the tasks, or tune some of them.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over; what the work dir holds is moved aside.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be tuned, measure nothing.")] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="S", min=1, help="Seconds that one trial may take.")
+    ] = 30,
+    width: options.Width = "S",
+    input_size: options.InputSize = None,
+    seed: options.Seed = 0,
+    threads: options.Threads = None,
+    work_dir: options.WorkDirectory = None,
+    output_format: options.OutputFormat = "table",
+) -> int:
+    """Tune the network's layers for a target; run again to go on where it stopped."""
+    if trials < 1:
+        raise UsageError(f"--trials: expected a positive number, got {trials}", "for example --trials 320")
+    job = resolve(Request(model, width, input_size, seed, target, threads, None, None))
+    chosen = _select(_tasks(job), tasks)
+    if tasks == "list" or dry_run:
+        _show_tasks(chosen, trials, output_format)
+        return 0
+    with _tuner(job, chosen, work_dir_of(job.target, work_dir), trials, seed, timeout, fresh) as (tuner, work):
+        finished = _follow(tuner)
+        _show_result(finished, work, job, output_format)
+    return _INTERRUPTED if finished.interrupted else 0
+
+
+def _tasks(job: Job) -> list[Task]:
+    from tvm_bnn.tuning.task import extract_tasks
+
+    concrete = job.model.network.at(job.input_shape)
+    return extract_tasks(((step.name, operator) for step, operator in concrete), job.target, job.threads)
+
+
+def _select(tasks: list[Task], wanted: str | None) -> list[Task]:
+    """All tasks, those with the given numbers, or those whose operator or place matches a pattern."""
+    if wanted in (None, "list"):
+        return tasks
+    from fnmatch import fnmatchcase
+
+    assert wanted is not None
+    if all(part.strip().isdigit() for part in wanted.split(",")):
+        numbers = {int(part) for part in wanted.split(",")}
+        chosen = [task for task in tasks if task.index in numbers]
+        if len(chosen) == len(numbers):
+            return chosen
+        raise UsageError(f"--tasks: expected numbers 0..{len(tasks) - 1}, got '{wanted}'", "see --tasks list")
+    chosen = [t for t in tasks if any(fnmatchcase(name, wanted) for name in (t.operator.label(), *t.places))]
+    if not chosen:
+        raise UsageError(f"--tasks: no operator or place matches '{wanted}'", "see --tasks list")
+    return chosen
+
+
+@contextmanager
+def _tuner(
+    job: Job, tasks: Sequence[Task], path: Path, trials: int, seed: int, timeout: float, fresh: bool
+) -> Iterator[tuple[Any, WorkDir]]:
+    """A tuner that has the work dir and a measuring process for itself."""
+    from tvm_bnn.deploy.host import check_host
+    from tvm_bnn.tuning.runner import LocalRunner
+    from tvm_bnn.tuning.settle import versions
+    from tvm_bnn.tuning.tuner import Settings, Tuner
+    from tvm_bnn.tuning.workdir import open_workdir
+
+    check_host(job.target.name, job.target.requires)
+    with open_workdir(path, job.target, versions(), fresh=fresh) as work:
+        runner = LocalRunner(timeout, work.path / "worker.log")
+        try:
+            yield Tuner(tasks, work, runner, Settings(trials, seed)), work
+        finally:
+            runner.close()
+
+
+def _follow(tuner: Any) -> Finished:
+    """Show the events of a run; the last one."""
+    from tvm_bnn.cli.progress import progress
+
+    with progress() as told:
+        last = None
+        for event in tuner.run():
+            told(event)
+            last = event
+    assert last is not None
+    return last  # type: ignore[no-any-return]
+
+
+def _task_row(task: Task) -> Row:
+    return {
+        "index": task.index,
+        "operator": task.operator.label(),
+        "places": list(task.places),
+        "count": task.count,
+        "lowering": task.row.lowering.name,
+        "points": task.points,
+    }
+
+
+def _show_tasks(tasks: Sequence[Task], trials: int, output_format: Any) -> None:
+    rows = [_task_row(task) for task in tasks]
+    show(Table(_TASK_COLUMNS, rows), {"schema_version": 1, "trials": trials, "tasks": rows}, rows, output_format)
+
+
+def _result_row(state: TaskState, settled: dict[str, Any]) -> Row:
+    record = settled.get(state.task.operator.signature)
+    best, default = (record.median_ms, record.default_ms) if record else (None, None)
+    cost = state.task.operator.cost()
+    macs = cost.binary_macs + cost.real_macs
+    return _task_row(state.task) | {
+        "trials": len(state.trials),
+        "failed": sum(state.failures.values()),
+        "failures": dict(state.failures),
+        "default_ms": default,
+        "best_ms": best,
+        "gain": default / best if best and default else None,
+        "gops": 2 * macs / best / 1e6 if best else None,
+        "point": record.point if record else None,
+    }
+
+
+def _show_result(finished: Finished, work: WorkDir, job: Job, output_format: Any) -> None:
+    settled = {record.operator.signature: record.line for record in finished.records}
+    rows = [_result_row(state, settled) for state in finished.states]
+    document = {
+        "schema_version": 1,
+        "target": job.target.name,
+        "threads": job.threads,
+        "evidence": "measured",
+        "interrupted": finished.interrupted,
+        "records": str(work.records),
+        "tasks": rows,
+    }
+    show(Table(_RESULT_COLUMNS, rows, _totals(rows)), document, rows, output_format)
+    note(f"records in {work.records}")
+    if finished.interrupted:
+        note("interrupted; every finished trial is kept, the same command goes on")
+
+
+def _totals(rows: Sequence[Row]) -> list[Row]:
+    """Time of all tasks as often as the network runs them, where both times are known."""
+    known = [row for row in rows if row["default_ms"] and row["best_ms"]]
+    if not known:
+        return []
+    default = sum(row["count"] * row["default_ms"] for row in known)
+    best = sum(row["count"] * row["best_ms"] for row in known)
+    trials = sum(row["trials"] for row in rows)
+    return [
+        {
+            "operator": "all uses together",
+            "trials": trials,
+            "failed": sum(row["failed"] for row in rows),
+            "default_ms": default,
+            "best_ms": best,
+            "gain": default / best,
+        }
+    ]

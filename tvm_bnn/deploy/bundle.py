@@ -1,0 +1,188 @@
+"""Writing bundles: whole or not at all, and never over something that is not one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tvm_bnn.deploy.link import link
+from tvm_bnn.deploy.manifest import (
+    LIBRARY,
+    MANIFEST,
+    README,
+    ClassEntry,
+    Manifest,
+    OperatorEntry,
+    TensorContract,
+    file_entry,
+    is_bundle,
+)
+from tvm_bnn.errors import UsageError
+from tvm_bnn.files import write_atomic
+from tvm_bnn.graph.choose import Placed
+from tvm_bnn.graph.phases import Compiled
+from tvm_bnn.models.load import LoadedModel
+from tvm_bnn.ops import TensorSpec
+from tvm_bnn.reporting.labels import shape_label
+from tvm_bnn.tuning.settle import versions
+
+_LAYOUTS = {2: "NC", 3: "NHW", 4: "NHWC"}
+_README = """\
+# {name} for {target}
+
+A network of tvm-bnn {version}. Pictures go in, labels come out:
+
+```python
+from tvm_bnn.data.picture import load_picture, resize_to
+from tvm_bnn.deploy.runner import Runner
+labels = Runner.load(".").run(resize_to(load_picture("picture.jpg"), {size}))
+```
+
+From a shell, with an overlay as the result: `tvm-bnn run . picture.jpg -o overlay.png`. What the bundle needs and holds
+is in `{manifest}`; `tvm-bnn inspect .` shows it.
+"""
+
+
+def check_place(path: Path) -> None:
+    """See that a bundle may be written to ``path``: nothing is there, an empty folder, or an older bundle alone.
+
+    Raises:
+        UsageError: something else is there, and would be lost.
+    """
+    if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not is_bundle(path):
+        what = "a folder of something else" if path.is_dir() else "a file"
+        raise UsageError(f"expected a new folder or a bundle to replace, got {what} at '{path}'", "choose another name")
+    others = sorted(entry.name for entry in path.iterdir() if entry.name not in (LIBRARY, MANIFEST, README))
+    if others:
+        raise UsageError(
+            f"bundle '{path}' also holds {', '.join(others)}, which would be lost", "move that away, or choose a new name"
+        )
+
+
+def write_bundle(path: Path, model: LoadedModel, compiled: Compiled) -> Manifest:
+    """Write a compiled network as a bundle, in place of an older one if there is one.
+
+    The same network, records and versions give the same bytes.
+
+    Raises:
+        UsageError: something else is at ``path``, or it cannot be written.
+        ToolchainError: the library cannot be linked.
+    """
+    check_place(path)
+    try:
+        with _aside(Path(os.path.realpath(path))) as folder:
+            link(compiled.executable, folder / LIBRARY)
+            _flush(folder / LIBRARY)
+            manifest = _manifest(model, compiled, folder / LIBRARY)
+            write_atomic(folder / README, _readme(manifest))
+            write_atomic(folder / MANIFEST, manifest.to_json())
+    except OSError as error:
+        raise UsageError(
+            f"cannot write '{path}': {error.strerror or error}", "choose a writable place with enough free space"
+        ) from error
+    return manifest
+
+
+@contextmanager
+def _aside(place: Path) -> Iterator[Path]:
+    """A folder beside ``place`` that takes its name when all went well, and vanishes otherwise."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    stem = place.with_name(f".tvm-bnn-{os.getpid()}-{secrets.token_hex(6)}")
+    new, old = stem.with_suffix(".new"), stem.with_suffix(".old")
+    new.mkdir()
+    try:
+        yield new
+        _exchange(new, place, old)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(new: Path, place: Path, old: Path) -> None:
+    if place.exists():
+        place.rename(old)
+    try:
+        new.rename(place)
+    except BaseException:
+        if old.exists():
+            old.rename(place)
+        raise
+    _flush(place.parent)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk; some file systems cannot promise that."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _manifest(model: LoadedModel, compiled: Compiled, library: Path) -> Manifest:
+    operators = tuple(_entry(placed) for placed in compiled.operators)
+    return Manifest(
+        name=model.name,
+        width=model.width,
+        input_size=model.input_size,
+        trained=model.trained,
+        target=compiled.target.name,
+        requires=tuple(sorted(compiled.target.requires)),
+        threads=compiled.threads,
+        versions=versions(),
+        input=_contract(compiled.input_shape, "uint8"),
+        output=_output(model, compiled),
+        classes=tuple(ClassEntry(name=name, color=color) for name, color in model.classes),
+        files={LIBRARY: file_entry(library)},
+        schedules=_counted(entry.schedule for entry in operators),
+        evidence=_counted(entry.evidence or "none" for entry in operators),
+        operators=operators,
+    )
+
+
+def _counted(names: Iterator[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
+def _entry(placed: Placed) -> OperatorEntry:
+    choice = placed.choice
+    return OperatorEntry(
+        name=placed.name,
+        kind=placed.operator.kind,
+        shape=shape_label(placed.operator),
+        lowering=choice.row.lowering.name,
+        schedule=choice.schedule,
+        evidence=choice.record.line.evidence if choice.record else None,
+    )
+
+
+def _output(model: LoadedModel, compiled: Compiled) -> TensorContract:
+    """Whatever step writes the network's output says what that is."""
+    written: dict[str, TensorSpec] = {}
+    for step, operator in model.network.at(compiled.input_shape):
+        written.update(zip(step.outputs, operator.outputs(), strict=True))
+    spec = written[model.network.output]
+    return _contract(spec.shape, spec.dtype)
+
+
+def _contract(shape: tuple[int, ...], dtype: str) -> TensorContract:
+    return TensorContract(shape=shape, dtype=dtype, layout=_LAYOUTS[len(shape)])
+
+
+def _readme(manifest: Manifest) -> str:
+    return _README.format(
+        name=manifest.name,
+        target=manifest.target,
+        version=manifest.versions["tvm-bnn"],
+        size=manifest.input_size,
+        manifest=MANIFEST,
+    )
