@@ -48,12 +48,6 @@ PLAIN_OUTPUTS: tuple[Output, ...] = ("accumulator", "signs", "codes")
 FEW_CHANNELS = (1, 2, 5, 31, 32, 33, 64, 65)
 INT32_MAX = 2**31 - 1
 
-NOT_POSITIVE = (0, -1, 1.0, True, "1", None, np.int64(1))
-"""What is no extent of a tensor."""
-
-NOT_A_PAIR = (1, (1,), (1, 1, 1), "11", {1: 1, 2: 2}, None, (1.0, 1), (1, True), (-1, 1), ("1", 1))
-"""What is no setting of a window."""
-
 seeds = st.integers(0, 2**32 - 1)
 """Seeds for the arrays of an example."""
 

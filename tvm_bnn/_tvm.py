@@ -19,8 +19,9 @@ os.environ.setdefault("TVM_NUM_THREADS", str(logical_cores()))
 import tvm
 from tvm import ir, relax, s_tir, te, tirx
 from tvm.s_tir import meta_schedule
+from tvm.script import tirx as T
 
-__all__ = ["build", "dtype_cast", "ir", "meta_schedule", "relax", "s_tir", "sign_word", "te", "tirx", "tvm", "use_threads"]
+__all__ = ["T", "build", "dtype_cast", "ir", "meta_schedule", "relax", "s_tir", "sign_word", "te", "tirx", "tvm", "use_threads"]
 
 
 def use_threads(threads: int) -> None:
@@ -85,3 +86,8 @@ def popen_worker(maximum_uses: int, log: Any) -> Any:
     from tvm.support.popen_pool import PopenWorker
 
     return PopenWorker(maximum_uses=maximum_uses, stdout=log, stderr=log)
+
+
+def register_intrinsic(name: str, meaning: Any, instruction: Any) -> None:
+    """Make a tensor intrinsic known to schedules under ``name``; again is harmless."""
+    s_tir.TensorIntrin.register(name, meaning, instruction, override=True)

@@ -17,12 +17,11 @@ from tests.ops.oracle import (
     pad_number,
     plain_values,
 )
+from tests.ops.wrong import NOT_A_PAIR, NOT_POSITIVE
 from tests.strategies import (
     ACCUMULATOR,
     CHANNELS,
     LIGHT,
-    NOT_A_PAIR,
-    NOT_POSITIVE,
     ODD_CONVS,
     POLARITIES,
     Array,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 
 from tests.ops.oracle import assert_reference, plain_values
+from tests.ops.wrong import NOT_POSITIVE
 from tests.strategies import (
     ACCUMULATOR,
     INT32_MAX,
     LIGHT,
-    NOT_POSITIVE,
     POLARITIES,
     Array,
     by_name,

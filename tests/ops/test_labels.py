@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ops.oracle import assert_same
-from tests.strategies import LIGHT, NOT_POSITIVE, Array, label_maps, random_inputs, seeds
+from tests.ops.wrong import NOT_POSITIVE
+from tests.strategies import LIGHT, Array, label_maps, random_inputs, seeds
 from tvm_bnn.ops import Labels
 
 FACTORS = (1, 2, 4, 8, 16)

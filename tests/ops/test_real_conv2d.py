@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given, settings
 
 from tests.ops.oracle import assert_reference, correlate
+from tests.ops.wrong import NOT_A_PAIR, NOT_POSITIVE
 from tests.strategies import (
     ACCUMULATOR,
     INT32_MAX,
     LIGHT,
-    NOT_A_PAIR,
-    NOT_POSITIVE,
     by_name,
     random_inputs,
     real_conv2ds,

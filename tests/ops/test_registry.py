@@ -71,7 +71,7 @@ def test_omitted_fields_take_their_defaults() -> None:
     "fields",
     [
         {"kind": "dance"},
-        *({"kind": kind} for kind in (None, 1, [], {})),
+        *({"kind": kind} for kind in (None, 1, ["dense"], {"dense": 1})),
         {"rows_": 3},
         {"epilogue": {"affines": "none"}},
         *({"epilogue": {"outputs": outputs}} for outputs in ([], "signs", [["signs"]])),

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given
 
 from tests.ops.oracle import assert_reference, plain_values
+from tests.ops.wrong import NOT_POSITIVE
 from tests.strategies import (
     ACCUMULATOR,
     CHANNELS,
     LIGHT,
-    NOT_POSITIVE,
     Array,
     avg_pools,
     bitpacks,

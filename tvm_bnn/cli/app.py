@@ -7,16 +7,17 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
 from tvm_bnn import __version__
-from tvm_bnn.cli.quiet import silence
-from tvm_bnn.errors import TvmBnnError
+from tvm_bnn.cli.quiet import quiet
+from tvm_bnn.errors import TvmBnnError, UsageError
 
 PROGRAM = "tvm-bnn"
-COMMANDS = ("targets", "compile", "profile", "run", "inspect", "summary")
+COMMANDS = ("targets", "doctor", "tune", "compile", "profile", "run", "inspect", "summary")
 """One module of this package each, in the order of the help; its function ``command`` is the command."""
 
 _INTERRUPTED = 130
@@ -34,17 +35,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(given)
-    if not debug:
-        silence()
+    with nullcontext() if debug else quiet():
+        try:
+            return _run(given)
+        except KeyboardInterrupt:
+            return _INTERRUPTED
+        except Exception as error:
+            return _report(error, debug)
+
+
+def _run(given: list[str]) -> int:
     try:
-        code = _app()(given, prog_name=PROGRAM, standalone_mode=False)
+        code = _app()(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # Typer turns a closed pipe into an exit of its own.
         return _pipe_closed()
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except Exception as error:
-        return _report(error, debug)
+    if not given:
+        return UsageError.exit_code
     return code if isinstance(code, int) else 0
 
 
@@ -59,9 +67,10 @@ def _take_debug(arguments: list[str]) -> bool:
 
 def _app() -> Callable[..., object]:
     # Boxes and colours are for people: in a file or a pipe, help is plain lines.
-    markup = "rich" if sys.stdout.isatty() else None
     app = typer.Typer(
-        add_completion=False, rich_markup_mode=markup, pretty_exceptions_enable=False, no_args_is_help=True
+        add_completion=False,
+        rich_markup_mode="rich" if sys.stdout.isatty() else None,
+        pretty_exceptions_enable=False,
     )
     app.callback()(_program)
     for name in COMMANDS:
@@ -92,10 +101,16 @@ def _report(error: Exception, debug: bool) -> int:
         _complain(error.message, error.hint)
         return error.exit_code
     if isinstance(error, typer.TyperException):
-        _complain(error.format_message(), f"see {PROGRAM} --help and {PROGRAM} COMMAND --help")
+        # Typer wraps what its own checks raise in a phrase of pydantic's.
+        _complain(error.format_message().replace("Value error, ", ""), f"see {_place(error)} --help")
         return error.exit_code
     _complain(f"internal error: {type(error).__name__}: {error}", None if debug else "run with --debug and report it")
     return 1
+
+
+def _place(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else PROGRAM
 
 
 def _complain(message: str, hint: str | None) -> None:

@@ -34,7 +34,8 @@ def command(
 ) -> None:
     """Write a deployable bundle."""
     job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records))
-    from tvm_bnn.deploy.bundle import check_place, write_bundle
+    from tvm_bnn.deploy.bundle import write_bundle
+    from tvm_bnn.deploy.place import check_place
 
     check_place(output)
     if require_tuned:
@@ -45,11 +46,7 @@ def command(
 
 
 def _refuse_untuned(job: Job) -> None:
-    untuned = [
-        f"{step.name} ({operator.label()})"
-        for step, operator in job.model.network.at(job.input_shape)
-        if not _is_tuned(job, operator)
-    ]
+    untuned = [step.name for step, operator in job.model.network.at(job.input_shape) if not _is_tuned(job, operator)]
     if untuned:
         raise NoCandidateError(
             f"expected every operator to be tuned, got {len(untuned)} that are not: {', '.join(untuned)}",

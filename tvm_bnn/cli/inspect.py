@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tvm_bnn.cli.options import OutputFormat
 from tvm_bnn.cli.show import show
 from tvm_bnn.reporting.labels import size
-from tvm_bnn.reporting.tables import Column, Format, Row, Table, to_plain
+from tvm_bnn.reporting.tables import Column, Format, Row, Table
 
 if TYPE_CHECKING:
     from tvm_bnn.deploy.manifest import Manifest, TensorContract

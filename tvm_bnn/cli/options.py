@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from tvm_bnn.errors import UsageError
+
 DEFAULT_MODEL = "cityscapes"
 DEFAULT_TARGET = "cpu"
+
+
+def at_least(least: int) -> Callable[[typer.CallbackParam, int | None], int | None]:
+    """A check for an option that is a number: ``least`` or more."""
+
+    def check(parameter: typer.CallbackParam, value: int | None) -> int | None:
+        if value is not None and value < least:
+            raise UsageError(f"{parameter.opts[0]}: expected {least} or more, got {value}", "give a greater number")
+        return value
+
+    return check
+
+
 Model = Annotated[
     str, typer.Argument(metavar="[MODEL]", help="A preset, a checkpoint (.safetensors), or package.module:factory.")
 ]
 TargetName = Annotated[
     str, typer.Option("--target", metavar="NAME", help="See `tvm-bnn targets`; cpu stands for this machine.")
 ]
-Width = Annotated[Literal["S", "M", "L"], typer.Option("--width", case_sensitive=False, help="Width of a preset.")]
+Width = Annotated[Literal["S", "M", "L"], typer.Option("--width", help="Width of a preset.")]
 InputSize = Annotated[
     str | None, typer.Option("--input-size", metavar="HxW", help="Height and width; by default the model's own.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of random weights and pictures.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", callback=at_least(0), help="Of random weights and pictures.")]
 OutputFormat = Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How results are written.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Cores to use; by default all of them.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", metavar="N", callback=at_least(1), help="Cores to use; by default all of them."),
+]
 WorkDirectory = Annotated[
     Path | None,
     typer.Option("--work-dir", metavar="DIR", help="Where tuning works; by default ./tvm-bnn-work/TARGET."),

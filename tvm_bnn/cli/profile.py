@@ -36,8 +36,12 @@ def command(
     input_size: options.InputSize = None,
     seed: options.Seed = 0,
     threads: options.Threads = None,
-    warmup: Annotated[int, typer.Option("--warmup", min=0, help="Passes that do not count.")] = 5,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Passes that count.")] = 30,
+    warmup: Annotated[
+        int, typer.Option("--warmup", metavar="N", callback=options.at_least(0), help="Passes that do not count.")
+    ] = 5,
+    repeat: Annotated[
+        int, typer.Option("--repeat", metavar="N", callback=options.at_least(1), help="Passes that count.")
+    ] = 30,
     work_dir: options.WorkDirectory = None,
     records: options.Records = None,
     dump: options.Dump = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,6 @@ _COLUMNS = (
     Column("image", "image"),
     Column("overlay", "overlay"),
     Column("size", "size"),
-    Column("milliseconds", "ms", right=True, digits=1),
     Column("classes", "classes"),
 )
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
@@ -56,7 +54,9 @@ def command(
             failed += 1
             note(f"{picture}: {error.message}")
     table = Table(_COLUMNS, [_readable(row) for row in rows])
-    show(table, {"schema_version": 1, "bundle": str(bundle), "images": rows}, [_flat(row) for row in rows], output_format)
+    show(
+        table, {"schema_version": 1, "bundle": str(bundle), "images": rows}, [_flat(row) for row in rows], output_format
+    )
     if failed:
         raise UsageError(f"expected {len(jobs)} pictures, got {failed} that cannot be read", "they are named above")
 
@@ -94,9 +94,7 @@ class _Segmenter:
         from tvm_bnn.data.picture import labels_to_size, load_picture, overlay, resize_to, save_png
 
         image = load_picture(picture)
-        began = time.perf_counter()
         labels = self.runner.run(resize_to(image, self.runner.manifest.input_size))
-        milliseconds = (time.perf_counter() - began) * 1e3
         labels = labels_to_size(labels, (image.shape[0], image.shape[1]))
         save_png(overlay(image, labels, self._classes(), self._note()), destination)
         return {
@@ -104,7 +102,6 @@ class _Segmenter:
             "overlay": str(destination),
             "height": image.shape[0],
             "width": image.shape[1],
-            "milliseconds": milliseconds,
             "classes": self._shares(labels),
         }
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
 
 from tvm_bnn.deploy.link import link
@@ -20,9 +16,8 @@ from tvm_bnn.deploy.manifest import (
     OperatorEntry,
     TensorContract,
     file_entry,
-    is_bundle,
 )
-from tvm_bnn.errors import UsageError
+from tvm_bnn.deploy.place import aside, check_place, flush, written
 from tvm_bnn.files import write_atomic
 from tvm_bnn.graph.choose import Placed
 from tvm_bnn.graph.phases import Compiled
@@ -48,24 +43,6 @@ is in `{manifest}`; `tvm-bnn inspect .` shows it.
 """
 
 
-def check_place(path: Path) -> None:
-    """See that a bundle may be written to ``path``: nothing is there, an empty folder, or an older bundle alone.
-
-    Raises:
-        UsageError: something else is there, and would be lost.
-    """
-    if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
-        return
-    if not is_bundle(path):
-        what = "a folder of something else" if path.is_dir() else "a file"
-        raise UsageError(f"expected a new folder or a bundle to replace, got {what} at '{path}'", "choose another name")
-    others = sorted(entry.name for entry in path.iterdir() if entry.name not in (LIBRARY, MANIFEST, README))
-    if others:
-        raise UsageError(
-            f"bundle '{path}' also holds {', '.join(others)}, which would be lost", "move that away, or choose a new name"
-        )
-
-
 def write_bundle(path: Path, model: LoadedModel, compiled: Compiled) -> Manifest:
     """Write a compiled network as a bundle, in place of an older one if there is one.
 
@@ -76,56 +53,13 @@ def write_bundle(path: Path, model: LoadedModel, compiled: Compiled) -> Manifest
         ToolchainError: the library cannot be linked.
     """
     check_place(path)
-    try:
-        with _aside(Path(os.path.realpath(path))) as folder:
-            link(compiled.executable, folder / LIBRARY)
-            _flush(folder / LIBRARY)
-            manifest = _manifest(model, compiled, folder / LIBRARY)
-            write_atomic(folder / README, _readme(manifest))
-            write_atomic(folder / MANIFEST, manifest.to_json())
-    except OSError as error:
-        raise UsageError(
-            f"cannot write '{path}': {error.strerror or error}", "choose a writable place with enough free space"
-        ) from error
+    with written(path), aside(path) as folder:
+        link(compiled.executable, folder / LIBRARY)
+        flush(folder / LIBRARY)
+        manifest = _manifest(model, compiled, folder / LIBRARY)
+        write_atomic(folder / README, _readme(manifest))
+        write_atomic(folder / MANIFEST, manifest.to_json())
     return manifest
-
-
-@contextmanager
-def _aside(place: Path) -> Iterator[Path]:
-    """A folder beside ``place`` that takes its name when all went well, and vanishes otherwise."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    stem = place.with_name(f".tvm-bnn-{os.getpid()}-{secrets.token_hex(6)}")
-    new, old = stem.with_suffix(".new"), stem.with_suffix(".old")
-    new.mkdir()
-    try:
-        yield new
-        _exchange(new, place, old)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _exchange(new: Path, place: Path, old: Path) -> None:
-    if place.exists():
-        place.rename(old)
-    try:
-        new.rename(place)
-    except BaseException:
-        if old.exists():
-            old.rename(place)
-        raise
-    _flush(place.parent)
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on disk; some file systems cannot promise that."""
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _manifest(model: LoadedModel, compiled: Compiled, library: Path) -> Manifest:
@@ -149,7 +83,7 @@ def _manifest(model: LoadedModel, compiled: Compiled, library: Path) -> Manifest
     )
 
 
-def _counted(names: Iterator[str]) -> dict[str, int]:
+def _counted(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items()))
 
 

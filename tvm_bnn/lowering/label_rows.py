@@ -1,12 +1,14 @@
 """Labels row by row: scores are interpolated down into a row of planes, then across and compared class by class.
 
-The stage ``row`` int32 [N, f h, K, w + 2] holds one interpolated row per class, its ends repeated, so that the second
-interpolation reads contiguous elements; the class loop is written out, first class first, and a later class wins
-only with a greater score.
+The stage ``row`` [N, f h, K, w + 2] holds one interpolated row per class, its ends repeated, so that the second
+interpolation reads contiguous elements. Scores are multiplied by a power of two there, and class k adds how many
+classes come after it: one maximum finds both the greatest score and, among equals, the first class. The class loop is
+written out.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -43,15 +45,23 @@ class LabelRows(Lowering):
         row = _rows(labels, tensors["scores"])
 
         def label(n: Expr, y: Expr, x: Expr) -> Expr:
-            best, winner = _score(labels, row, n, y, x, 0), tirx.const(0, "int32")
-            for k in range(1, labels.classes):
-                score = _score(labels, row, n, y, x, k)
-                winner = tirx.Select(score > best, tirx.const(k, "int32"), winner)
-                best = te.max(best, score)
-            return dtype_cast("uint8", winner)
+            last = _spread(labels) - 1
+            ranked = (_score(labels, row, n, y, x, k) + (last - k) for k in range(labels.classes))
+            return dtype_cast("uint8", last - (functools.reduce(te.max, ranked) & last))
 
         (output,) = labels.outputs()
         return [te.compute(output.shape, label, "labels")]
+
+
+def _spread(labels: Labels) -> int:
+    """What scores are multiplied by: the least power of two that tells all classes apart."""
+    return int(2 ** (labels.classes - 1).bit_length())
+
+
+def _dtype(labels: Labels) -> str:
+    """Of scores times the sums of both axes' weights times the spread."""
+    weights = 1 if labels.factor == 1 else (2 * labels.factor) ** 2
+    return "int32" if 2**15 * weights * _spread(labels) <= 2**31 else "int64"
 
 
 def _weights(labels: Labels, position: Expr) -> tuple[Expr, Expr, Expr]:
@@ -65,13 +75,16 @@ def _weights(labels: Labels, position: Expr) -> tuple[Expr, Expr, Expr]:
 def _rows(labels: Labels, scores: Any) -> Any:
     shape = (labels.batch, labels.factor * labels.height, labels.classes, labels.width + 2)
 
+    def score(n: Expr, y: Expr, k: Expr, column: Expr) -> Expr:
+        return dtype_cast(_dtype(labels), scores[n, y, column, k]) * _spread(labels)
+
     def element(n: Expr, y: Expr, k: Expr, x: Expr) -> Expr:
         column = te.max(te.min(x - 1, labels.width - 1), 0)
         if labels.factor == 1:
-            return dtype_cast("int32", scores[n, y, column, k])
+            return score(n, y, k, column)
         index, step, weight = _weights(labels, y)
         neighbour = te.max(te.min(index + step, labels.height - 1), 0)
-        near, far = (dtype_cast("int32", scores[n, r, column, k]) for r in (index, neighbour))
+        near, far = score(n, index, k, column), score(n, neighbour, k, column)
         return near * (2 * labels.factor - weight) + far * weight
 
     return te.compute(shape, element, "row")

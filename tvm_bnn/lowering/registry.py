@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.lowering.base import Lowering
+from tvm_bnn.lowering.dot_lanes import DotLanes
 from tvm_bnn.lowering.label_rows import LabelRows
 from tvm_bnn.lowering.multiply_lanes import MultiplyLanes
 from tvm_bnn.lowering.pointwise import PointwiseAvgPool2d, PointwiseBitpack, PointwiseUpsample2x
@@ -14,7 +15,7 @@ from tvm_bnn.lowering.popcount_masked import PopcountMaskedConv2d
 from tvm_bnn.ops.base import Operator
 from tvm_bnn.spaces.base import Space
 from tvm_bnn.spaces.label_rows import LabelRowLoops
-from tvm_bnn.spaces.lanes import Lanes
+from tvm_bnn.spaces.lanes import DotLoops, Lanes
 from tvm_bnn.spaces.portable import Portable
 from tvm_bnn.targets import Target
 
@@ -31,6 +32,7 @@ ROWS: tuple[Row, ...] = (
     Row(PopcountLanesConv2d(), Lanes()),
     Row(PopcountMaskedConv2d(), Portable()),
     Row(PopcountLanesDense(), Lanes()),
+    Row(DotLanes(), DotLoops()),
     Row(MultiplyLanes(), Lanes()),
     Row(PointwiseUpsample2x(), Portable()),
     Row(PointwiseAvgPool2d(), Portable()),

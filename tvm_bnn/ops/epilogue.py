@@ -197,10 +197,12 @@ def check_parameters(epilogue: Epilogue, bound: int, named: Mapping[str, Array])
     _check_reach("accumulator", np.asarray(bound))
     largest = _check_affine(epilogue, bound, named)
     if epilogue.rprelu:
-        _check_rprelu(named)
+        _check_range(named, "rprelu_in", INT16_MIN, INT16_MAX)
+        _check_range(named, "rprelu_slope", -SLOPE_LIMIT, SLOPE_LIMIT)
+        _check_range(named, "rprelu_out", INT16_MIN, INT16_MAX)
     if "codes" in epilogue.outputs:
         _check_reach("code", largest * _magnitude(named["code_mul"]) + _magnitude(named["code_add"]))
-        _check_shifts(named["code_shift"])
+        _check_range(named, "code_shift", 0, 31)
 
 
 def _check_affine(epilogue: Epilogue, bound: int, named: Mapping[str, Array]) -> Array:
@@ -215,16 +217,8 @@ def _check_affine(epilogue: Epilogue, bound: int, named: Mapping[str, Array]) ->
     _check_reach("affine", total)
     if epilogue.affine != "scale":
         return total
-    _check_shifts(named["shift"])
+    _check_range(named, "shift", 0, 31)
     return np.asarray(2**15, np.int64)
-
-
-def _check_rprelu(named: Mapping[str, Array]) -> None:
-    for name in ("rprelu_in", "rprelu_out"):
-        if np.any(named[name] < INT16_MIN) or np.any(named[name] > INT16_MAX):
-            raise ValueError(f"epilogue: {name} must lie within int16")
-    if np.any(_magnitude(named["rprelu_slope"]) > SLOPE_LIMIT):
-        raise ValueError(f"epilogue: integer slopes must lie within +-{SLOPE_LIMIT}")
 
 
 def _check_reach(step: str, total: Array) -> None:
@@ -232,9 +226,9 @@ def _check_reach(step: str, total: Array) -> None:
         raise ValueError(f"epilogue: the {step} step reaches {int(total.max())}, expected below 2^31")
 
 
-def _check_shifts(shifts: Array) -> None:
-    if np.any(shifts < 0) or np.any(shifts > 31):
-        raise ValueError("epilogue: shifts must lie in 0..31")
+def _check_range(named: Mapping[str, Array], name: str, low: int, high: int) -> None:
+    if np.any(named[name] < low) or np.any(named[name] > high):
+        raise ValueError(f"epilogue: expected {name} in {low}..{high}, got {named[name].min()}..{named[name].max()}")
 
 
 def _magnitude(numbers: Array) -> Array:

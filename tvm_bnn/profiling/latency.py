@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_bnn.deploy.vm import machine, set_threads, tensor
-from tvm_bnn.errors import UsageError
 from tvm_bnn.graph.phases import Compiled
 
 Milliseconds = NDArray[np.float64]
@@ -50,15 +49,7 @@ def measure(compiled: Compiled, *, warmup: int, repeat: int, seed: int = 0) -> L
         warmup: passes that do not count, at least 0.
         repeat: passes that count, at least 1.
         seed: of the picture.
-
-    Raises:
-        UsageError: passes out of range.
     """
-    if warmup < 0 or repeat < 1:
-        raise UsageError(
-            f"expected at least 0 passes to warm up and 1 to measure, got {warmup} and {repeat}",
-            "pass --warmup 0 or more and --repeat 1 or more",
-        )
     set_threads(compiled.threads)
     picture = tensor(np.random.default_rng(seed).integers(0, 256, compiled.input_shape, np.uint8))
     plain, observed = machine(compiled.executable)["main"], machine(compiled.executable)

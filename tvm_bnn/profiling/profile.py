@@ -26,9 +26,6 @@ def profile(model: LoadedModel, compiled: Compiled, *, warmup: int, repeat: int,
         warmup: passes that do not count.
         repeat: passes that count.
         seed: of the picture.
-
-    Raises:
-        UsageError: passes out of range.
     """
     latencies = measure(compiled, warmup=warmup, repeat=repeat, seed=seed)
     return Profile(

@@ -1,7 +1,7 @@
 """How near an operator comes to what the target could do at best.
 
-The least time is that of the best lowering there could be on the target, not of the one in use: the multiply-accumulates
-at their highest peak, or the compulsory bytes through memory, whichever takes longer.
+The least time is that of the best lowering there could be on the target, not of the one in use: the
+multiply-accumulates at their highest peak, or the compulsory bytes through memory, whichever takes longer.
 """
 
 from __future__ import annotations

@@ -25,9 +25,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from tvm_bnn._tvm import s_tir
+from tvm_bnn.lowering import vnni
 from tvm_bnn.lowering.popcount_lanes import lanes_of
 from tvm_bnn.ops.base import AccumulatingOperator
 from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT
@@ -49,6 +50,7 @@ class Lanes(Space):
     name = "lanes"
     version = 1
     root_block = "acc_update"
+    ragged: ClassVar[bool] = True
 
     def variants(self, setting: Setting) -> list[Variant]:
         """Both orders, each depth of unrolling that stays within the instruction cache."""
@@ -63,8 +65,8 @@ class Lanes(Space):
         limit = _accumulators(setting)
         return [
             (r, c, v)
-            for r in _extents(rows, 4)
-            for c in _extents(columns, 16)
+            for r in _extents(rows, 4, self.ragged)
+            for c in _extents(columns, 16, self.ragged)
             for v in (1, 2, 4)
             if vectors % v == 0 and (r * c * v <= limit)
         ]
@@ -88,22 +90,55 @@ class Lanes(Space):
         """Tile, reorder, fuse the epilogue in, unroll."""
         acc = schedule.get_sblock("acc")
         n, h, w, block, vector, lane, *reduction = schedule.get_loops(acc)
+        inner = [lane, *self._instruction_axes(reduction)]
         (h, rows), (w, columns), (vector, vectors) = (
             schedule.split(loop, [None, extent], preserve_unit_iters=True)
             for loop, extent in zip((h, w, vector), tile, strict=True)
         )
         outer = [n, h, w, block] if variant["order"] == "pixels" else [block, n, h, w]
-        schedule.reorder(*outer, vector, *reduction, rows, columns, vectors, lane)
+        schedule.reorder(*outer, vector, *reduction, rows, columns, vectors, *inner)
         tiles = schedule.fuse(*outer, preserve_unit_iters=True)
         if setting.threads > 1:
             schedule.parallel(tiles)
         _fuse_epilogue(schedule, setting, tiles, vector)
         schedule.set_scope(acc, 0, "local")
-        schedule.vectorize(lane)
         for loop in (rows, columns, vectors, *_innermost(reduction, int(variant["unroll"]))):
             schedule.unroll(loop)
-        schedule.decompose_reduction(acc, reduction[0])
+        self._vectorize(schedule, lane)
+        self._tensorize(schedule, lane, schedule.decompose_reduction(acc, reduction[0]))
         _arrange_rest(schedule, setting)
+
+    def _instruction_axes(self, reduction: list[Any]) -> list[Any]:
+        """Take the reduction axes that one instruction covers off the list, innermost."""
+        return []
+
+    def _vectorize(self, schedule: Any, lane: Any) -> None:
+        """Turn the lanes into vectors, before start value and sum part."""
+        schedule.vectorize(lane)
+
+    def _tensorize(self, schedule: Any, lane: Any, init: Any) -> None:
+        """Replace the lanes of the sum by an instruction, after they parted."""
+
+
+class DotLoops(Lanes):
+    """For ``dot-lanes``: the innermost axis of four bytes and the lanes together are one instruction.
+
+    An instruction cannot be left out of a ragged end, so tiles divide the map.
+    """
+
+    name = "dot-lanes"
+    root_block = "acc_update_o"
+    ragged = False
+
+    def _instruction_axes(self, reduction: list[Any]) -> list[Any]:
+        return [reduction.pop()]
+
+    def _vectorize(self, schedule: Any, lane: Any) -> None:
+        """Not yet: the instruction replaces the loop itself."""
+
+    def _tensorize(self, schedule: Any, lane: Any, init: Any) -> None:
+        schedule.vectorize(schedule.get_loops(init)[-1])
+        schedule.tensorize(lane, vnni.NAME)
 
 
 def _innermost(loops: Sequence[Any], count: int) -> list[Any]:
@@ -111,27 +146,30 @@ def _innermost(loops: Sequence[Any], count: int) -> list[Any]:
 
 
 def _fuse_epilogue(schedule: Any, setting: Setting, tiles: Any, vector: Any) -> None:
-    """Bring the value under the vectors it comes from, and what reads whole words under the tile."""
+    """Bring the value under the vectors it comes from, and what reads it under the tile."""
+    lanes = lanes_of(setting.target)
+    whole_vectors = _operator(setting).accumulator_shape()[-1] % lanes == 0
     value = schedule.get_sblock("value")
     schedule.reverse_compute_at(value, vector, preserve_unit_loops=True)
-    if portable.whole_words(setting):
-        portable.vectorize_channels(schedule, value, lanes_of(setting.target))
+    if whole_vectors:
+        portable.vectorize_channels(schedule, value, lanes)
     for name in _fused_outputs(setting):
         output = schedule.get_sblock(name)
         schedule.reverse_compute_at(output, tiles, preserve_unit_loops=True)
-        if name == "byte":
-            portable.vectorize_channels(schedule, output, lanes_of(setting.target))
+        if name == "byte" and whole_vectors:
+            portable.vectorize_channels(schedule, output, lanes)
 
 
 def _fused_outputs(setting: Setting) -> list[str]:
+    """Outputs that can follow a tile: bytes, and signs where a tile fills the words it packs."""
     outputs = portable.epilogue_of(setting).outputs
-    return [name for name in outputs if name in ("signs", "byte") and portable.whole_words(setting)]
+    return [name for name in outputs if name == "byte" or (name == "signs" and portable.whole_words(setting))]
 
 
 def _arrange_rest(schedule: Any, setting: Setting) -> None:
     """Stages of their own: the padded map, and outputs that could not be fused."""
-    done = {"acc", "acc_init", "acc_update", "value", *_fused_outputs(setting)}
-    portable.arrange_blocks(schedule, setting, lambda name: name not in done)
+    done = {"value", *_fused_outputs(setting)}
+    portable.arrange_blocks(schedule, setting, lambda name: not name.startswith("acc") and name not in done)
 
 
 def _operator(setting: Setting) -> AccumulatingOperator:
@@ -176,8 +214,8 @@ def _weight_bytes(setting: Setting) -> int:
     return next(spec.nbytes for spec in setting.operator.inputs() if spec.name == "weight")
 
 
-def _extents(size: int, limit: int) -> list[int]:
+def _extents(size: int, limit: int, ragged: bool) -> list[int]:
     """Tile extents along an axis: its divisors up to ``limit``, and a few that leave a ragged end."""
     divisors = [d for d in range(1, min(size, limit) + 1) if size % d == 0]
-    ragged = [d for d in (2, 3, 4, 6) if d < size and d <= limit and d not in divisors]
-    return sorted({*divisors, *ragged})
+    others = [d for d in (2, 3, 4, 6) if d < size and d <= limit and d not in divisors]
+    return sorted([*divisors, *others]) if ragged else divisors

@@ -1,0 +1,138 @@
+"""Whether this machine has what tvm-bnn needs, check by check, without loading any of it into this process."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tvm_bnn import __version__
+from tvm_bnn.deploy.link import INSTALL_COMPILER, cxx_compiler
+from tvm_bnn.errors import TvmBnnError
+from tvm_bnn.targets import cpu_model, logical_cores, resolve_host
+
+PINS = {"apache-tvm": "0.27.0.post1", "apache-tvm-ffi": "0.1.14.post1", "torch": "2.13.0"}
+"""Packages that must be of this very version."""
+
+RANGES = {
+    "numpy": ((2, 1), (3,)),
+    "xgboost": ((2, 1), (4,)),
+    "pydantic": ((2, 8), (3,)),
+    "pillow": ((11,), (14,)),
+    "safetensors": ((0, 5), (1,)),
+}
+"""Packages with the least version and the first that is too new."""
+
+PYTHON = (3, 11)
+_REINSTALL = "pip install --force-reinstall tvm-bnn"
+_SECONDS = 120
+# Saving a module is what crashes with a mismatched FFI, and tuning does it for every task.
+_PROBE = """
+import sys
+sys.modules["torch"] = None
+import tvm
+from tvm import te
+x = te.placeholder((64,), "int32", "x")
+function = te.create_prim_func([x, te.compute((64,), lambda i: te.popcount(x[i]), "y")])
+module = tvm.ir.IRModule({"main": function.with_attr("global_symbol", "main")})
+tvm.ir.save_json(module)
+tvm.compile(module, target="llvm")
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that has to be so.
+
+    Attributes:
+        name: what is looked at.
+        ok: whether it is as it should be.
+        found: what is there.
+        hint: what to do if it is not; empty otherwise.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    hint: str = ""
+
+
+def examine() -> Iterator[Check]:
+    """All checks; the last one builds a small kernel in a process of its own and takes some seconds."""
+    yield Check("tvm-bnn", True, __version__)
+    yield _python()
+    yield Check("machine", True, f"{cpu_model()}, {logical_cores()} cores, {platform.system()} {platform.machine()}")
+    yield _target()
+    for package, version in PINS.items():
+        yield _pinned(package, version)
+    for package, (least, beyond) in RANGES.items():
+        yield _ranged(package, least, beyond)
+    yield _compiler()
+    yield _kernel()
+
+
+def _python() -> Check:
+    ok = sys.version_info >= PYTHON
+    wanted = ".".join(map(str, PYTHON))
+    return Check("python", ok, platform.python_version(), "" if ok else f"install Python {wanted} or later")
+
+
+def _target() -> Check:
+    try:
+        target = resolve_host()
+    except TvmBnnError as error:
+        return Check("target cpu", False, error.message, error.hint or "")
+    return Check("target cpu", True, f"{target.name}: {target.description}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _pinned(package: str, wanted: str) -> Check:
+    found = _version(package)
+    # A build of torch for another device carries its name after a plus sign.
+    ok = found is not None and found.partition("+")[0] == wanted
+    return Check(package, ok, found or "not installed", "" if ok else f"pip install {package}=={wanted}")
+
+
+def _ranged(package: str, least: tuple[int, ...], beyond: tuple[int, ...]) -> Check:
+    found = _version(package)
+    ok = found is not None and least <= _numbers(found) < beyond
+    low, high = (".".join(map(str, bound)) for bound in (least, beyond))
+    return Check(package, ok, found or "not installed", "" if ok else f"pip install '{package}>={low},<{high}'")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0]))
+
+
+def _compiler() -> Check:
+    path = cxx_compiler()
+    if path is None:
+        return Check("C++ compiler", False, "none", INSTALL_COMPILER)
+    try:
+        ran = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check("C++ compiler", False, f"{path}: {error}", INSTALL_COMPILER)
+    return Check("C++ compiler", True, f"{path}: {(ran.stdout.splitlines() or ['no version'])[0]}")
+
+
+def _kernel() -> Check:
+    command = [sys.executable, "-W", "ignore", "-c", _PROBE]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return Check("kernel", False, f"not built within {_SECONDS} s", "try again on an idle machine")
+    if ran.returncode:
+        lines = ran.stderr.strip().splitlines()
+        reason = lines[-1] if lines else f"the process ended with code {ran.returncode}"
+        return Check("kernel", False, reason, _REINSTALL)
+    return Check("kernel", True, "builds")
