@@ -21,7 +21,20 @@ from tvm import ir, relax, s_tir, te, tirx
 from tvm.s_tir import meta_schedule
 from tvm.script import tirx as T
 
-__all__ = ["T", "build", "dtype_cast", "ir", "meta_schedule", "relax", "s_tir", "sign_word", "te", "tirx", "tvm", "use_threads"]
+__all__ = [
+    "T",
+    "build",
+    "dtype_cast",
+    "ir",
+    "meta_schedule",
+    "relax",
+    "s_tir",
+    "sign_word",
+    "te",
+    "tirx",
+    "tvm",
+    "use_threads",
+]
 
 
 def use_threads(threads: int) -> None:

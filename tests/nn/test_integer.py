@@ -63,7 +63,7 @@ def test_export_keeps_one_call_per_step(network: IntegerNetwork) -> None:
     program = torch.export.export(network, (IMAGE,))
     calls = [n for n in program.graph.nodes if n.op == "call_function" and n.target.__module__ != "_operator"]
     assert [(str(n.target), n.args[1], n.args[2]) for n in calls] == [
-        (f"tvm_bnn.{step.operator.kind}.default", step.operator.signature, step.name) for step in network.steps
+        (f"tvm_bnn.integer_{step.operator.kind}.default", step.operator.signature, step.name) for step in network.steps
     ]
     assert torch.equal(program.module()(IMAGE), network(IMAGE))
 

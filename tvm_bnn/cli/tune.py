@@ -133,10 +133,10 @@ def _follow(tuner: Any) -> Finished:
             told(event)
             last = event
     assert last is not None
-    return last  # type: ignore[no-any-return]
+    return last
 
 
-def _task_row(task: Task) -> Row:
+def _task_row(task: Task) -> dict[str, Any]:
     return {
         "index": task.index,
         "operator": task.operator.label(),

@@ -49,7 +49,7 @@ class ChooseLowering:
 
 
 @relax.expr_functor.mutator
-class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
+class _Mutator(relax.PyExprMutator):
     def __init__(self, module: Any, phase: ChooseLowering) -> None:
         super().__init__(module)
         self.phase = phase
@@ -70,7 +70,8 @@ class _Mutator(relax.PyExprMutator):  # type: ignore[misc]
         function = self._function(operator, choice)
         self.phase.placed.append(Placed(name, str(function.name_hint), operator, choice))
         count = len(data_inputs(operator))
-        data = [self._reshaped(value, spec.shape) for value, spec in zip(arguments[:count], data_inputs(operator), strict=True)]
+        pairs = zip(arguments[:count], data_inputs(operator), strict=True)
+        data = [self._reshaped(value, spec.shape) for value, spec in pairs]
         packed = self._packed(operator, choice, arguments)
         types = [tensor_type(spec) for spec in operator.outputs()]
         lowered = self.builder_.emit(relax.call_tir(function, relax.Tuple([*data, *packed]), types))

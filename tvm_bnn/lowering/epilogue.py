@@ -71,9 +71,7 @@ def _signs(shape: tuple[int, ...], value: Any, threshold: Any) -> Any:
     channels = shape[-1]
     if channels % CHANNEL_ALIGNMENT == 0:
         packed = (*shape[:-1], words_for(channels))
-        return te.compute(
-            packed, lambda *i: sign_word(value, threshold, i[-1] * WORD_BITS, WORD_BITS, i[:-1]), "signs"
-        )
+        return te.compute(packed, lambda *i: sign_word(value, threshold, i[-1] * WORD_BITS, WORD_BITS, i[:-1]), "signs")
     return _gather_bits("signs", shape, 1, lambda index, _: value[index] >= threshold[index[-1]])
 
 

@@ -1,9 +1,9 @@
 """The integer operators as torch operators, so that ``torch.export`` keeps each of them whole.
 
 Importing this module registers, for every kind in :data:`tvm_bnn.ops.OPERATORS`,
-``tvm_bnn::integer_<kind>(Tensor[] inputs, str spec, str name) -> Tensor[]``. ``inputs`` follow the operator's ``inputs()``;
-``spec`` is the signature of the operator for any spatial size, since the size is read off the first input; ``name``
-says where in the user's model the operator came from, and is only carried along. They run the NumPy reference.
+``tvm_bnn::integer_<kind>(Tensor[] inputs, str spec, str name) -> Tensor[]``. ``inputs`` follow the operator's
+``inputs()``; ``spec`` is its signature for any spatial size, since the size is read off the first input; ``name`` says
+where in the user's model the operator came from, and is only carried along. They run the NumPy reference.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ _parse = functools.lru_cache(maxsize=1024)(operator_from_signature)
 
 
 def _operator(inputs: list[Tensor], spec: str) -> Operator:
-    return _parse(spec).at(tuple(inputs[0].shape))
+    # Shapes are static: a symbolic extent is specialised to the number it stands for.
+    return _parse(spec).at(tuple(int(extent) for extent in inputs[0].shape))
 
 
 def _compute(inputs: list[Tensor], spec: str, name: str) -> list[Tensor]:

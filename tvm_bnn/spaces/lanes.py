@@ -27,7 +27,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from tvm_bnn._tvm import s_tir
 from tvm_bnn.lowering import vnni
 from tvm_bnn.lowering.popcount_lanes import lanes_of
 from tvm_bnn.ops.base import AccumulatingOperator

@@ -36,7 +36,7 @@ class Search:
         self.database = meta_schedule.database.MemoryDatabase()
         self.workload = self.database.commit_workload(self.module)
         self.model = meta_schedule.cost_model.XGBModel(num_warmup_samples=min(20, batch))
-        np.random.seed(seed)  # noqa: NPY002 (the cost model draws from the global generator)
+        np.random.seed(seed)
         self.context = self._context(seed)
         self.seen: set[str] = set()
         self._start(batch)
@@ -92,9 +92,7 @@ class Search:
         if not measured:
             return
         candidates = [candidate for candidate, _ in measured]
-        results = [
-            meta_schedule.runner.RunnerResult(seconds, None if seconds else "failed") for _, seconds in measured
-        ]
+        results = [meta_schedule.runner.RunnerResult(seconds, None if seconds else "failed") for _, seconds in measured]
         for candidate, seconds in measured:
             self._commit(candidate, seconds or [_FAILED_SECONDS])
         self.model.update(self.context, candidates, results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,8 +16,8 @@ from tvm_bnn.tuning.search import Search
 from tvm_bnn.tuning.settle import settle
 from tvm_bnn.tuning.state import TaskState
 from tvm_bnn.tuning.task import Task
-from tvm_bnn.tuning.worker import Request
 from tvm_bnn.tuning.workdir import WorkDir
+from tvm_bnn.tuning.worker import Request
 
 _BATCH = 16
 """Candidates that one proposal of the search may hold."""
@@ -162,7 +162,7 @@ class Tuner:
         signature, lowering, _, threads = task.key
         return Request(signature, task.setting.target.name, threads, lowering, point.to_dict(), self.settings.seed)
 
-    def _settled(self) -> Iterator[events.Event]:
+    def _settled(self) -> Generator[events.Event, None, list[Record]]:
         records: list[Record] = []
         for state in self.states:
             if state.valid:

@@ -110,8 +110,9 @@ def _read_identity(work: WorkDir) -> dict[str, Any]:
 def _compare(work: WorkDir, held: dict[str, Any], mine: dict[str, Any]) -> None:
     for key in ("schema_version", "target", "versions"):
         if held.get(key) != mine[key]:
+            found, wanted = _told(key, held.get(key)), _told(key, mine[key])
             raise UsageError(
-                f"work dir '{work.path}' holds records of {_told(key, held.get(key))}, expected {_told(key, mine[key])}",
+                f"work dir '{work.path}' holds records of {found}, expected {wanted}",
                 "name another with --work-dir, or start over with --fresh (what is there is moved aside)",
             )
 
