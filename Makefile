@@ -1,6 +1,6 @@
 PYTHON ?= python3
 VENV ?= .venv
-TRIALS ?= 64
+TRIALS ?= 320
 # A photograph that every installation already has.
 PICTURE ?= $(shell $(BIN)/python -c "from matplotlib.cbook import get_sample_data as find; print(find('grace_hopper.jpg', asfileobj=False))")
 
@@ -16,7 +16,9 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 tune: $(READY)
+	$(BIN)/tvm-bnn profile kitti-road --target cpu 
 	$(BIN)/tvm-bnn tune kitti-road --target cpu --trials $(TRIALS)
+	$(BIN)/tvm-bnn profile kitti-road --target cpu
 	$(BIN)/tvm-bnn compile kitti-road --target cpu -o build/kitti-road-cpu
 	$(BIN)/tvm-bnn run build/kitti-road-cpu "$(PICTURE)" -o build/overlay.png
 
@@ -29,7 +31,7 @@ test: lint
 	$(BIN)/pytest -n 2
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks.layers
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) build dist tvm-bnn-work .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,9 @@
+import json
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
@@ -43,3 +46,29 @@ def test_constraints_satisfy_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["dev"]]
     assert [str(one) for one in wanted if not one.specifier.contains(pins[one.name])] == []
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Scripts of an environment into which the wheel was installed; the large dependencies are borrowed from ours."""
+    place = tmp_path_factory.mktemp("environment")
+    venv.create(place, with_pip=False, symlinks=True)
+    python = place / "bin" / "python"
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run(command, check=True, capture_output=True)
+    (packages,) = place.glob("lib/python*/site-packages")
+    # A path file inside a borrowed folder is not followed, so an editable install of ours stays out of sight.
+    (packages / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    return place / "bin"
+
+
+def test_the_installed_wheel_compiles_from_another_folder(installed: Path, tmp_path: Path) -> None:
+    def run(*arguments: str) -> str:
+        command = [str(installed / arguments[0]), *arguments[1:]]
+        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    package = run("python", "-c", "import tvm_bnn; print(tvm_bnn.__file__)")
+    assert Path(package).is_relative_to(installed.parent)
+    run("tvm-bnn", "compile", "kitti-road", "--input-size", "64x96", "-o", "bundle")
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    assert manifest["target"]
