@@ -13,8 +13,8 @@ from tvm_bnn.nn._fuse import Group, fuse
 from tvm_bnn.nn._trace import Add, LayerGraph, trace_layers
 from tvm_bnn.nn.binary import BinaryLayer
 from tvm_bnn.nn.shortcut import RepeatChannels
-from tvm_bnn.ops.base import Array
 from tvm_bnn.ops.bits import decode, unpack_codes
+from tvm_bnn.ops.tensors import Array
 
 
 @dataclass

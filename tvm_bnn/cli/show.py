@@ -22,24 +22,19 @@ def show(table: Table, document: Mapping[str, Any], rows: Sequence[Row], output_
         print(to_json(document))
     elif output_format == "csv":
         print(to_csv(rows, list(rows[0]) if rows else [column.key for column in table.columns]))
-    elif sys.stdout.isatty():
-        _draw(table)
     else:
-        print(to_plain(table))
+        _print_table(to_plain(table))
 
 
-def _draw(table: Table) -> None:
-    """In a terminal, with the headings set off; rich leaves colours out where NO_COLOR asks for it."""
-    from rich import box
+def _print_table(text: str) -> None:
+    """Columns stay aligned however narrow the terminal is; there, the headings stand out."""
+    if not sys.stdout.isatty():
+        print(text)
+        return
     from rich.console import Console
-    from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=False)
-    for column in table.columns:
-        drawn.add_column(column.title, justify="right" if column.right else "left", overflow="fold")
-    for block in (table.rows, table.footer):
-        for row in block:
-            drawn.add_row(*(Text(column.cell(row)) for column in table.columns))
-        drawn.add_section()
-    Console().print(drawn)
+    heading, _, rest = text.partition("\n")
+    console = Console(soft_wrap=True)
+    console.print(Text(heading, style="bold"))
+    console.print(Text(rest))

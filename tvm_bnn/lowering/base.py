@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_bnn._tvm import te
-from tvm_bnn.ops.base import Operator, TensorSpec
+from tvm_bnn.ops.base import Operator
+from tvm_bnn.ops.tensors import TensorSpec
 from tvm_bnn.targets import Target
 
 Array = NDArray[Any]

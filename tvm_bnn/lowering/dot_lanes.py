@@ -19,8 +19,9 @@ import numpy as np
 from tvm_bnn._tvm import dtype_cast, te, tirx
 from tvm_bnn.lowering.base import Array, Lowering, Tensors, canonical_parameters
 from tvm_bnn.lowering.epilogue import finish
-from tvm_bnn.ops.base import Operator, TensorSpec
+from tvm_bnn.ops.base import Operator
 from tvm_bnn.ops.real_conv2d import RealConv2d
+from tvm_bnn.ops.tensors import TensorSpec
 from tvm_bnn.targets import Target
 
 Expr = Any

@@ -14,8 +14,9 @@ from typing import Any, cast
 
 from tvm_bnn._tvm import dtype_cast, te, tirx
 from tvm_bnn.lowering.base import Array, Lowering, Tensors
-from tvm_bnn.ops.base import Operator, TensorSpec
+from tvm_bnn.ops.base import Operator
 from tvm_bnn.ops.labels import Labels
+from tvm_bnn.ops.tensors import TensorSpec
 from tvm_bnn.targets import Target
 
 Expr = Any

@@ -15,9 +15,9 @@ import numpy as np
 from tvm_bnn._tvm import dtype_cast, te, tirx
 from tvm_bnn.lowering.base import Array, Lowering, Tensors, canonical_parameters
 from tvm_bnn.lowering.epilogue import finish
-from tvm_bnn.lowering.popcount_lanes import lanes_of
-from tvm_bnn.ops.base import Operator, TensorSpec
+from tvm_bnn.ops.base import Operator
 from tvm_bnn.ops.real_conv2d import RealConv2d
+from tvm_bnn.ops.tensors import TensorSpec
 from tvm_bnn.targets import Target
 
 Expr = Any
@@ -35,14 +35,14 @@ class MultiplyLanes(Lowering):
 
     def parameters(self, operator: Operator, target: Target) -> tuple[TensorSpec, ...]:
         """Weights by lanes, then the epilogue's."""
-        conv, lanes = cast(RealConv2d, operator), lanes_of(target)
+        conv, lanes = cast(RealConv2d, operator), target.lanes
         shape = (_vectors(conv, lanes), *conv.kernel, conv.in_channels, lanes)
         own = TensorSpec("weight", shape, "int32", "parameter")
         return (own, *(spec for spec in canonical_parameters(operator) if spec.name != "weight"))
 
     def pack(self, operator: Operator, target: Target, canonical: Mapping[str, Array]) -> dict[str, Array]:
         """Widen, pad the output channels, put the lanes last."""
-        conv, lanes = cast(RealConv2d, operator), lanes_of(target)
+        conv, lanes = cast(RealConv2d, operator), target.lanes
         spare = _vectors(conv, lanes) * lanes - conv.out_channels
         padded = np.pad(canonical["weight"].astype(np.int32), [(0, 0)] * 3 + [(0, spare)])
         split = padded.reshape(*conv.kernel, conv.in_channels, -1, lanes)
@@ -50,7 +50,7 @@ class MultiplyLanes(Lowering):
 
     def compute(self, operator: Operator, target: Target, tensors: Tensors) -> list[Any]:
         """Accumulate by vectors, then the shared epilogue."""
-        conv, lanes = cast(RealConv2d, operator), lanes_of(target)
+        conv, lanes = cast(RealConv2d, operator), target.lanes
         accumulator = _accumulate(conv, lanes, tensors)
 
         def read(n: Expr, h: Expr, w: Expr, channel: Expr) -> Expr:

@@ -9,8 +9,9 @@ from typing import Any, cast
 from tvm_bnn._tvm import dtype_cast, te, tirx
 from tvm_bnn.lowering.base import Array, Lowering, Tensors, canonical_parameters
 from tvm_bnn.lowering.epilogue import finish
-from tvm_bnn.ops.base import AccumulatingOperator, Operator, TensorSpec
+from tvm_bnn.ops.base import AccumulatingOperator, Operator
 from tvm_bnn.ops.stream import AvgPool2d, Upsample2x
+from tvm_bnn.ops.tensors import TensorSpec
 from tvm_bnn.targets import Target
 
 Expr = Any

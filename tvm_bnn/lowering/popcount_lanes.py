@@ -19,18 +19,14 @@ from tvm_bnn._tvm import te
 from tvm_bnn.lowering import popcount
 from tvm_bnn.lowering.base import Array, Lowering, Tensors, canonical_parameters
 from tvm_bnn.lowering.epilogue import finish
-from tvm_bnn.ops.base import Operator, TensorSpec
-from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT, WORD_BITS, words_for
+from tvm_bnn.ops.base import Operator
+from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT, words_for
 from tvm_bnn.ops.conv2d import Conv2d
 from tvm_bnn.ops.dense import Dense
+from tvm_bnn.ops.tensors import TensorSpec
 from tvm_bnn.targets import Target
 
 Expr = Any
-
-
-def lanes_of(target: Target) -> int:
-    """32-bit lanes of one vector of ``target``."""
-    return max(1, int(target.peak("vector_bits")) // WORD_BITS)
 
 
 class PopcountLanesConv2d(Lowering):
@@ -45,7 +41,7 @@ class PopcountLanesConv2d(Lowering):
 
     def declines(self, operator: Operator, target: Target) -> str | None:
         """Groups that share a word or a vector need masks, which this lowering does not have."""
-        conv, lanes = self.convolution(operator), lanes_of(target)
+        conv, lanes = self.convolution(operator), target.lanes
         if conv.groups == 1:
             return None
         if conv.group_channels % CHANNEL_ALIGNMENT:
@@ -56,7 +52,7 @@ class PopcountLanesConv2d(Lowering):
 
     def parameters(self, operator: Operator, target: Target) -> tuple[TensorSpec, ...]:
         """Weights by lanes, constants, then the epilogue's."""
-        conv, lanes = self.convolution(operator), lanes_of(target)
+        conv, lanes = self.convolution(operator), target.lanes
         blocks, vectors = _blocks(conv), CHANNEL_ALIGNMENT // lanes
         words = words_for(conv.group_channels)
         weight = (blocks, vectors, *conv.kernel, conv.weight_bits, words, lanes)
@@ -68,7 +64,7 @@ class PopcountLanesConv2d(Lowering):
 
     def pack(self, operator: Operator, target: Target, canonical: Mapping[str, Array]) -> dict[str, Array]:
         """Pad the output channels, split them into vectors, put the lanes last."""
-        conv, lanes = self.convolution(operator), lanes_of(target)
+        conv, lanes = self.convolution(operator), target.lanes
         weight = canonical["weight"].reshape(conv.out_channels, *conv.kernel, conv.weight_bits, -1)
         spare = _blocks(conv) * CHANNEL_ALIGNMENT - conv.out_channels
         padded = np.pad(weight, [(0, spare)] + [(0, 0)] * 4)
@@ -86,8 +82,8 @@ class PopcountLanesConv2d(Lowering):
     def compute(self, operator: Operator, target: Target, tensors: Tensors) -> list[Any]:
         """Accumulate by vectors, then the shared epilogue."""
         conv = self.convolution(operator)
-        accumulator = _accumulate(conv, lanes_of(target), tensors["x"], tensors["weight"])
-        return finish(conv, _accumulator_reader(conv, lanes_of(target), accumulator, tensors), tensors)
+        accumulator = _accumulate(conv, target.lanes, tensors["x"], tensors["weight"])
+        return finish(conv, _accumulator_reader(conv, target.lanes, accumulator, tensors), tensors)
 
 
 class PopcountLanesDense(PopcountLanesConv2d):
@@ -101,7 +97,7 @@ class PopcountLanesDense(PopcountLanesConv2d):
 
     def compute(self, operator: Operator, target: Target, tensors: Tensors) -> list[Any]:
         """Accumulate as the convolution, finish as the dense layer."""
-        conv, lanes = self.convolution(operator), lanes_of(target)
+        conv, lanes = self.convolution(operator), target.lanes
         accumulator = _accumulate(conv, lanes, lambda n, h, w, j: tensors["x"][w, j], tensors["weight"])
         read = _accumulator_reader(conv, lanes, accumulator, tensors)
         return finish(cast(Dense, operator), lambda row, channel: read(0, 0, row, channel), tensors)

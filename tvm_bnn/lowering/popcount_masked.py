@@ -16,9 +16,10 @@ from tvm_bnn._tvm import te
 from tvm_bnn.lowering import popcount
 from tvm_bnn.lowering.base import Array, Lowering, Tensors, canonical_parameters
 from tvm_bnn.lowering.epilogue import finish
-from tvm_bnn.ops.base import Operator, TensorSpec
+from tvm_bnn.ops.base import Operator
 from tvm_bnn.ops.bits import WORD_BITS, pack_codes, unpack_codes, words_for
 from tvm_bnn.ops.conv2d import Conv2d
+from tvm_bnn.ops.tensors import TensorSpec
 from tvm_bnn.targets import Target
 
 Expr = Any

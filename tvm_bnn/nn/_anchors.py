@@ -17,8 +17,8 @@ from tvm_bnn.nn.quantise import int8_levels
 from tvm_bnn.nn.real import RealConv2d
 from tvm_bnn.ops import AccumulatingOperator, AvgPool2d, Bitpack, Conv2d, Dense, Upsample2x
 from tvm_bnn.ops import RealConv2d as RealConv2dOperator
-from tvm_bnn.ops.base import Array
 from tvm_bnn.ops.bits import pack_codes
+from tvm_bnn.ops.tensors import Array
 
 
 @dataclass(frozen=True)

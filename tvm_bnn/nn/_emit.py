@@ -18,7 +18,7 @@ from tvm_bnn.nn.integer import IMAGE, IntegerNetwork, Step
 from tvm_bnn.nn.scores import UpsampleScores
 from tvm_bnn.nn.shortcut import RepeatChannels
 from tvm_bnn.ops import Bitpack, Epilogue, Labels, Operator
-from tvm_bnn.ops.base import Array
+from tvm_bnn.ops.tensors import Array
 
 _STREAMS: dict[str, Literal["int16", "uint8"]] = {"stream": "int16", "byte": "uint8"}
 

@@ -29,8 +29,8 @@ from tvm_bnn.nn.binary import BinaryLayer
 from tvm_bnn.nn.quantise import UINT8_STEP, ActivationCodes
 from tvm_bnn.nn.sign import BinarySign
 from tvm_bnn.ops import Epilogue
-from tvm_bnn.ops.base import Array
 from tvm_bnn.ops.epilogue import Output
+from tvm_bnn.ops.tensors import Array
 
 _BYTE_FRACTION = -round(math.log2(UINT8_STEP))
 

@@ -16,8 +16,8 @@ from tvm_bnn.nn._trace import LayerGraph, unsupported
 from tvm_bnn.nn.activation import LARGEST_SLOPE, RPReLU
 from tvm_bnn.nn.quantise import ActivationCodes
 from tvm_bnn.nn.sign import BinarySign
-from tvm_bnn.ops.base import Array
 from tvm_bnn.ops.epilogue import INT16_MAX, INT16_MIN, SLOPE_FRACTION_BITS, Epilogue, Output, check_parameters
+from tvm_bnn.ops.tensors import Array
 
 Reals = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tvm_bnn.errors import UsageError
 from tvm_bnn.nn import custom_ops
 from tvm_bnn.ops import Operator, TensorSpec
-from tvm_bnn.ops.base import Array
+from tvm_bnn.ops.tensors import Array
 
 IMAGE = "image"
 """Id of the network's input."""

@@ -5,31 +5,14 @@ from __future__ import annotations
 import abc
 import dataclasses
 import json
-import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tvm_bnn.ops.epilogue import Epilogue, as_epilogue
-
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """A named tensor: its shape, its dtype and whether it is data of the network or a parameter."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    role: Literal["data", "parameter"]
-
-    @property
-    def nbytes(self) -> int:
-        """Size in bytes."""
-        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+from tvm_bnn.ops.tensors import Array, TensorSpec
 
 
 @dataclass(frozen=True)

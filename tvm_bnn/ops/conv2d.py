@@ -28,11 +28,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 
-from tvm_bnn.ops.base import Array, Cost, TensorSpec, exact_matmul
+from tvm_bnn.ops.base import Cost, exact_matmul
 from tvm_bnn.ops.bits import decode, unpack_codes, words_for
 from tvm_bnn.ops.checks import flags, one_of, positive, whole
 from tvm_bnn.ops.convolution import Convolution, setting
 from tvm_bnn.ops.epilogue import Epilogue
+from tvm_bnn.ops.tensors import Array, TensorSpec
 from tvm_bnn.ops.window import Pair, Window
 
 if TYPE_CHECKING:

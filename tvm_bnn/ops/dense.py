@@ -6,10 +6,11 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from tvm_bnn.ops.base import AccumulatingOperator, Array, Cost, TensorSpec
+from tvm_bnn.ops.base import AccumulatingOperator, Cost
 from tvm_bnn.ops.checks import positive
 from tvm_bnn.ops.conv2d import Conv2d, check_bits
 from tvm_bnn.ops.epilogue import Epilogue
+from tvm_bnn.ops.tensors import Array, TensorSpec
 
 
 @dataclass(frozen=True)

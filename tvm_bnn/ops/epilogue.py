@@ -28,18 +28,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tvm_bnn.ops.bits import pack_bits, pack_codes, words_for
 from tvm_bnn.ops.checks import flags, one_of, refused, whole
+from tvm_bnn.ops.tensors import Array, TensorSpec
 
-if TYPE_CHECKING:
-    from tvm_bnn.ops.base import TensorSpec
-
-Array = NDArray[Any]
 Affine = Literal["none", "bias", "scale"]
 Output = Literal["accumulator", "stream", "byte", "signs", "codes"]
 
@@ -100,8 +96,6 @@ class Epilogue:
 
     def inputs(self, shape: tuple[int, ...]) -> tuple[TensorSpec, ...]:
         """Tensors the epilogue reads for an accumulator of ``shape``."""
-        from tvm_bnn.ops.base import TensorSpec
-
         channels = (shape[-1],)
 
         def parameter(name: str, dtype: str = "int32") -> TensorSpec:
@@ -125,8 +119,6 @@ class Epilogue:
 
     def output_specs(self, shape: tuple[int, ...]) -> tuple[TensorSpec, ...]:
         """Shapes and dtypes of what is written for an accumulator of ``shape``."""
-        from tvm_bnn.ops.base import TensorSpec
-
         dtypes = {"stream": "int16", "byte": "uint8"}
         planes = {"signs": 1, "codes": self.code_bits}
 

@@ -8,8 +8,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from tvm_bnn.ops.base import Array, Cost, Operator, TensorSpec
+from tvm_bnn.ops.base import Cost, Operator
 from tvm_bnn.ops.checks import one_of, positive, whole
+from tvm_bnn.ops.tensors import Array, TensorSpec
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from tvm_bnn.ops.base import Array, Cost, TensorSpec, exact_matmul
+from tvm_bnn.ops.base import Cost, exact_matmul
 from tvm_bnn.ops.checks import one_of
 from tvm_bnn.ops.convolution import Convolution
 from tvm_bnn.ops.epilogue import Epilogue
+from tvm_bnn.ops.tensors import Array, TensorSpec
 from tvm_bnn.ops.window import Pair, Window
 
 InputDtype = Literal["uint8", "int16"]

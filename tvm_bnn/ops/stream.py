@@ -8,9 +8,10 @@ from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 
-from tvm_bnn.ops.base import AccumulatingOperator, Array, Cost, TensorSpec
+from tvm_bnn.ops.base import AccumulatingOperator, Cost
 from tvm_bnn.ops.checks import one_of, positive
 from tvm_bnn.ops.epilogue import Epilogue
+from tvm_bnn.ops.tensors import Array, TensorSpec
 
 InputDtype = Literal["int16", "uint8"]
 

@@ -9,29 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from tvm_bnn.lowering.popcount_lanes import lanes_of
 from tvm_bnn.ops.labels import Labels
-from tvm_bnn.spaces.base import Point, Setting, Space, Tile, Variant
+from tvm_bnn.spaces.base import Setting, Variant
+from tvm_bnn.spaces.fixed import Fixed
 
 
-class LabelRowLoops(Space):
+class LabelRowLoops(Fixed):
     """One arrangement; nothing is searched."""
 
     name = "label-rows"
     version = 1
-    root_block = "labels"
-
-    def variants(self, setting: Setting) -> list[Variant]:
-        """One."""
-        return [{}]
-
-    def tiles(self, setting: Setting) -> list[Tile]:
-        """None."""
-        return []
-
-    def default(self, setting: Setting) -> Point:
-        """The only one."""
-        return Point()
 
     def arrange(self, schedule: Any, setting: Setting, tile: Sequence[Any], variant: Variant) -> None:
         """Rows in parallel, phases unrolled, pixels in vectors where whole vectors fit."""
@@ -42,7 +29,7 @@ class LabelRowLoops(Space):
         schedule.reorder(phase, pixel)
         schedule.unroll(phase)
         schedule.compute_at(schedule.get_sblock("row"), rows, preserve_unit_loops=True)
-        if operator.width % lanes_of(setting.target) == 0:
-            schedule.vectorize(schedule.split(pixel, [None, lanes_of(setting.target)], preserve_unit_iters=True)[1])
+        if operator.width % setting.target.lanes == 0:
+            schedule.vectorize(schedule.split(pixel, [None, setting.target.lanes], preserve_unit_iters=True)[1])
         if setting.threads > 1:
             schedule.parallel(rows)

@@ -28,7 +28,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from tvm_bnn.lowering import vnni
-from tvm_bnn.lowering.popcount_lanes import lanes_of
 from tvm_bnn.ops.base import AccumulatingOperator
 from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT
 from tvm_bnn.ops.conv2d import Conv2d
@@ -146,7 +145,7 @@ def _innermost(loops: Sequence[Any], count: int) -> list[Any]:
 
 def _fuse_epilogue(schedule: Any, setting: Setting, tiles: Any, vector: Any) -> None:
     """Bring the value under the vectors it comes from, and what reads it under the tile."""
-    lanes = lanes_of(setting.target)
+    lanes = setting.target.lanes
     whole_vectors = _operator(setting).accumulator_shape()[-1] % lanes == 0
     value = schedule.get_sblock("value")
     schedule.reverse_compute_at(value, vector, preserve_unit_loops=True)
@@ -183,7 +182,7 @@ def _map_size(setting: Setting) -> tuple[int, int]:
 
 def _vectors(setting: Setting) -> int:
     """Extent of the axis ``vector``."""
-    lanes = lanes_of(setting.target)
+    lanes = setting.target.lanes
     if setting.operator.kind in ("conv2d", "dense"):
         return CHANNEL_ALIGNMENT // lanes
     return -(-_operator(setting).accumulator_shape()[-1] // lanes)
@@ -191,7 +190,7 @@ def _vectors(setting: Setting) -> int:
 
 def _accumulators(setting: Setting) -> int:
     """Vector registers an arrangement may use for sums: 24 of 32, 12 of 16."""
-    return 24 if lanes_of(setting.target) in (4, 16) else 12
+    return 24 if setting.target.lanes in (4, 16) else 12
 
 
 def _reduction(setting: Setting) -> tuple[int, ...]:

@@ -9,34 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tvm_bnn.lowering.popcount_lanes import lanes_of
 from tvm_bnn.ops.base import AccumulatingOperator
 from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT
 from tvm_bnn.ops.epilogue import Epilogue
-from tvm_bnn.spaces.base import Point, Setting, Space, Tile, Variant
+from tvm_bnn.spaces.base import Setting, Variant
+from tvm_bnn.spaces.fixed import Fixed
 
 _PARALLEL_ELEMENTS = 16 * 1024
 """Stages with fewer elements run on one thread: starting the others costs more."""
 
 
-class Portable(Space):
+class Portable(Fixed):
     """For lowerings without a space of their own."""
 
     name = "portable"
     version = 1
-    root_block = "root"
-
-    def variants(self, setting: Setting) -> list[Variant]:
-        """One."""
-        return [{}]
-
-    def tiles(self, setting: Setting) -> list[Tile]:
-        """None."""
-        return []
-
-    def default(self, setting: Setting) -> Point:
-        """The only one."""
-        return Point()
 
     def arrange(self, schedule: Any, setting: Setting, tile: Sequence[Any], variant: Variant) -> None:
         """Every stage by itself, packing fused into the value it packs."""
@@ -71,7 +58,7 @@ def _arrange_block(schedule: Any, setting: Setting, block: Any) -> None:
     elements = 1
     for loop in loops:
         elements *= _extent(schedule, loop)
-    vectorize_channels(schedule, block, lanes_of(setting.target), loops[-1])
+    vectorize_channels(schedule, block, setting.target.lanes, loops[-1])
     outer = loops[:-2]
     if setting.threads > 1 and outer and elements >= _PARALLEL_ELEMENTS:
         schedule.parallel(schedule.fuse(*outer, preserve_unit_iters=True))

@@ -73,6 +73,11 @@ class Target:
         options = {"mtriple": self.llvm.triple, "mcpu": self.llvm.mcpu, "mattr": list(self.llvm.mattr)}
         return {"kind": "llvm", **{key: value for key, value in options.items() if value}, "num-cores": threads}
 
+    @property
+    def lanes(self) -> int:
+        """32-bit lanes of one vector register."""
+        return max(1, int(self.peak("vector_bits")) // 32)
+
     def peak(self, name: str) -> float:
         """The value of one fact, in that fact's own unit.
 

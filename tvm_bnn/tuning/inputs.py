@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_bnn.ops.base import AccumulatingOperator, Operator, TensorSpec
+from tvm_bnn.ops.base import AccumulatingOperator, Operator
 from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT, WORD_BITS, pack_bits
 from tvm_bnn.ops.conv2d import Conv2d
 from tvm_bnn.ops.dense import Dense
 from tvm_bnn.ops.epilogue import INT16_MAX, INT16_MIN, SLOPE_LIMIT
+from tvm_bnn.ops.tensors import TensorSpec
 
 Array = NDArray[Any]
 

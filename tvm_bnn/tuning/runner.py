@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from tvm_bnn._tvm import popen_worker
 from tvm_bnn.tuning.worker import Request, measure
 
 _USES_OF_A_PROCESS = 250
 """Compiled code is never unloaded, so a process is replaced before it grows large."""
+
+
+class Runner(Protocol):
+    """Builds, checks and times one point."""
+
+    def run(self, request: Request) -> dict[str, Any]:
+        """``{"run_secs": [...]}`` or ``{"failure": kind, "message": line}``."""
 
 
 class LocalRunner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -13,12 +13,10 @@ from tvm_bnn.spaces.base import Point
 from tvm_bnn.targets import cpu_model
 from tvm_bnn.tuning.journal import Trial
 from tvm_bnn.tuning.records import Record, RecordLine
+from tvm_bnn.tuning.runner import Runner
 from tvm_bnn.tuning.state import TaskState
 from tvm_bnn.tuning.task import Task
 from tvm_bnn.tuning.worker import Request
-
-if TYPE_CHECKING:
-    from tvm_bnn.tuning.tuner import Runner
 
 _FINALISTS, _ROUNDS = 2, 2
 

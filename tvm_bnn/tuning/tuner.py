@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from tvm_bnn.errors import NoCandidateError
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.tuning import events
 from tvm_bnn.tuning.journal import Journal, Trial
 from tvm_bnn.tuning.records import Record, read_records, write_records
+from tvm_bnn.tuning.runner import Runner
 from tvm_bnn.tuning.search import Search
 from tvm_bnn.tuning.settle import settle
 from tvm_bnn.tuning.state import TaskState
@@ -21,13 +22,6 @@ from tvm_bnn.tuning.worker import Request
 
 _BATCH = 16
 """Candidates that one proposal of the search may hold."""
-
-
-class Runner(Protocol):
-    """Builds, checks and times one point."""
-
-    def run(self, request: Request) -> dict[str, Any]:
-        """``{"run_secs": [...]}`` or ``{"failure": kind, "message": line}``."""
 
 
 @dataclass(frozen=True)
