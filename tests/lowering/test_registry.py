@@ -17,7 +17,7 @@ from tvm_bnn.targets import Target, resolve_host
 TARGET = resolve_host()
 
 
-def run(row: Row, operator: Operator, arrays: list[Any], target: Target, point: Point | None, threads: int) -> list[Any]:
+def run(row: Row, operator: Operator, arrays: list[Any], point: Point | None, threads: int) -> list[Any]:
     """Build the row's kernel for this host and run it once."""
     setting = Setting(operator, target, threads)
     function = row.lowering.function(operator, target)

@@ -63,7 +63,7 @@ def _vectors(conv: RealConv2d, lanes: int) -> int:
     return -(-conv.out_channels // lanes)
 
 
-def _padded(conv: RealConv2d, x: Any) -> Any:
+def padded_map(conv: RealConv2d, x: Any) -> Any:
     """The map with a border of zeros, as a stage ``pad``; the map itself where there is none."""
     rows, columns = conv.padding
     if not rows and not columns:
@@ -78,7 +78,7 @@ def _padded(conv: RealConv2d, x: Any) -> Any:
 
 
 def _accumulate(conv: RealConv2d, lanes: int, tensors: Tensors) -> Any:
-    padded = _padded(conv, tensors["x"])
+    padded = padded_map(conv, tensors["x"])
     kh, kw = (te.reduce_axis((0, extent), name) for extent, name in zip(conv.kernel, ("kh", "kw"), strict=True))
     c = te.reduce_axis((0, conv.in_channels), "c")
 

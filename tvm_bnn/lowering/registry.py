@@ -9,6 +9,7 @@ from tvm_bnn.lowering.base import Lowering
 from tvm_bnn.lowering.dot_lanes import DotLanes
 from tvm_bnn.lowering.label_rows import LabelRows
 from tvm_bnn.lowering.multiply_lanes import MultiplyLanes
+from tvm_bnn.lowering.multiply_rows import MultiplyRows
 from tvm_bnn.lowering.pointwise import PointwiseAvgPool2d, PointwiseBitpack, PointwiseUpsample2x
 from tvm_bnn.lowering.popcount_lanes import PopcountLanesConv2d, PopcountLanesDense
 from tvm_bnn.lowering.popcount_masked import PopcountMaskedConv2d
@@ -17,23 +18,26 @@ from tvm_bnn.spaces.base import Space
 from tvm_bnn.spaces.label_rows import LabelRowLoops
 from tvm_bnn.spaces.lanes import DotLoops, Lanes
 from tvm_bnn.spaces.portable import Portable
+from tvm_bnn.spaces.rows import RowLoops
 from tvm_bnn.targets import Target
 
 
 @dataclass(frozen=True)
 class Row:
-    """A lowering and the space that arranges its loops."""
+    """A lowering and the space that arranges its loops; ``fallback`` if it serves what the fast ones decline."""
 
     lowering: Lowering
     space: Space
+    fallback: bool = False
 
 
 ROWS: tuple[Row, ...] = (
     Row(PopcountLanesConv2d(), Lanes()),
-    Row(PopcountMaskedConv2d(), Portable()),
+    Row(PopcountMaskedConv2d(), Portable(), fallback=True),
     Row(PopcountLanesDense(), Lanes()),
     Row(DotLanes(), DotLoops()),
-    Row(MultiplyLanes(), Lanes()),
+    Row(MultiplyRows(), RowLoops()),
+    Row(MultiplyLanes(), Lanes(), fallback=True),
     Row(PointwiseUpsample2x(), Portable()),
     Row(PointwiseAvgPool2d(), Portable()),
     Row(PointwiseBitpack(), Portable()),

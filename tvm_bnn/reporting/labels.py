@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tvm_bnn.ops.base import Operator
 
-_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_PREFIXES = ("", "k", "M", "G", "T")
 
 
 def shape_label(operator: Operator) -> str:
@@ -17,20 +17,24 @@ def shape_label(operator: Operator) -> str:
 
 def count(number: float) -> str:
     """A count with three digits: ``1.1G``, ``512``."""
-    for step, letter in _STEPS:
-        if number >= step:
-            return f"{number / step:.3g}{letter}" if number / step < 999.5 else f"{number / step:.0f}{letter}"
-    return f"{number:.0f}"
+    digits, prefix = _scaled(number)
+    return digits + prefix
 
 
 def size(number: int) -> str:
     """A number of bytes: ``3.8 MB``; a kB is 1000 bytes."""
-    return f"{count(number).removesuffix('k')} kB" if 1e3 <= number < 1e6 else _sized(number)
+    digits, prefix = _scaled(number)
+    return f"{digits} {prefix}B"
 
 
-def _sized(number: int) -> str:
-    text = count(number)
-    return f"{text[:-1]} {text[-1]}B" if text[-1].isalpha() else f"{text} B"
+def _scaled(number: float) -> tuple[str, str]:
+    """Three digits and the prefix of their unit."""
+    for prefix in _PREFIXES[:-1]:
+        # What would be rounded up to 1000 belongs to the next prefix.
+        if number < 999.5:
+            return f"{number:.3g}", prefix
+        number /= 1000
+    return (f"{number:.3g}" if number < 999.5 else f"{number:.0f}"), _PREFIXES[-1]
 
 
 def percent(share: float) -> str:

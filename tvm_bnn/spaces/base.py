@@ -45,12 +45,15 @@ class Point:
         """Inverse of :meth:`to_dict`.
 
         Raises:
-            ValueError: where the tile is not a list of positive whole numbers.
+            ValueError: where the tile is not a list of positive whole numbers, or a choice no number or word.
         """
         rest = dict(data)
         tile = rest.pop("tile", ())
-        if not isinstance(tile, list | tuple) or not all(isinstance(t, int) and 0 < t < _RADIX for t in tile):
-            raise ValueError(f"tile: expected a list of positive whole numbers, got {tile!r}")
+        if not isinstance(tile, list | tuple) or not all(type(t) is int and 0 < t < _RADIX for t in tile):
+            raise ValueError(f"tile: expected a list of whole numbers in 1..{_RADIX - 1}, got {tile!r}")
+        for name, choice in rest.items():
+            if type(choice) not in (int, str):
+                raise ValueError(f"{name}: expected a whole number or a word, got {choice!r}")
         return Point(tuple(tile), rest)
 
     @property

@@ -11,14 +11,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.files import write_atomic
+from tvm_bnn.spaces.base import Point
 
 FailureKind = Literal["build", "run", "timeout", "crash", "wrong"]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Trial(BaseModel):
@@ -32,9 +34,20 @@ class Trial(BaseModel):
     space_version: int
     threads: int = Field(ge=1)
     point: dict[str, Any]
-    run_secs: list[float] | None = None
+    run_secs: list[Seconds] | None = Field(None, min_length=1)
     failure: FailureKind | None = None
     message: str = ""
+
+    @field_validator("point")
+    @classmethod
+    def _readable(cls, point: dict[str, Any]) -> dict[str, Any]:
+        return Point.from_dict(point).to_dict()
+
+    @model_validator(mode="after")
+    def _one_outcome(self) -> Self:
+        if (self.run_secs is None) == (self.failure is None):
+            raise ValueError("expected either run_secs or a failure")
+        return self
 
     @property
     def task_key(self) -> tuple[str, str, int, int]:
@@ -57,14 +70,24 @@ class Journal:
         self.path = path
 
     def open(self) -> Opened:
-        """Read all trials; lines that are none are moved to ``journal.damaged``."""
+        """Read all trials; lines that are none are moved to ``journal.damaged``.
+
+        Raises:
+            UsageError: where it cannot be read, or a damaged line cannot be set aside.
+        """
         if not self.path.exists():
             return Opened([], [])
-        lines = self.path.read_bytes().split(b"\n")
-        good, damaged = _sort_lines([line for line in lines if line.strip()])
+        lines = self._read().split(b"\n")
+        good, damaged = _sort_lines(lines)
         if damaged or (lines and lines[-1]):
             self._set_aside(good, damaged)
         return Opened([trial for _, trial in good], [(number, reason) for number, _, reason in damaged])
+
+    def _read(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"cannot read {self.path}: {error.strerror}", "check rights, or use --fresh") from error
 
     def _set_aside(self, good: list[tuple[bytes, Trial]], damaged: list[tuple[int, bytes, str]]) -> None:
         if damaged:
@@ -81,12 +104,10 @@ class Journal:
         """
         line = json.dumps(trial.model_dump(exclude_none=True), sort_keys=True) + "\n"
         try:
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            try:
-                os.write(descriptor, line.encode())
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            with self.path.open("ab") as file:
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             raise UsageError(f"cannot write {self.path}: {error.strerror}", "free space or check rights") from error
 
@@ -95,6 +116,8 @@ def _sort_lines(lines: list[bytes]) -> tuple[list[tuple[bytes, Trial]], list[tup
     good: list[tuple[bytes, Trial]] = []
     damaged: list[tuple[int, bytes, str]] = []
     for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
         try:
             good.append((line, Trial.model_validate_json(line)))
         except ValidationError as error:

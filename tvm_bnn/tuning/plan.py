@@ -19,7 +19,7 @@ class Choice:
     """A lowering, a point of its space and where they come from.
 
     ``schedule`` is ``tuned`` where a record of this very operator says so, ``transferred`` where the nearest record
-    was adapted, ``default`` with zero trials, and ``fallback`` where the preferred lowering declined and nothing was
+    was adapted, ``default`` with zero trials, and ``fallback`` where every fast lowering declined and nothing was
     tuned.
     """
 
@@ -48,13 +48,7 @@ def default_choice(operator: Operator, target: Target, threads: int) -> Choice:
     """What zero trials give: the preferred lowering that accepts, its space's default."""
     row = rows_for(operator, target)[0]
     point = row.space.default(Setting(operator, target, threads))
-    return Choice(row, point, "fallback" if _is_second_choice(row, operator) else "default")
-
-
-def _is_second_choice(row: Row, operator: Operator) -> bool:
-    from tvm_bnn.lowering.registry import ROWS
-
-    return row is not next(r for r in ROWS if r.lowering.kind == operator.kind)
+    return Choice(row, point, "fallback" if row.fallback else "default")
 
 
 def choose(operator: Operator, target: Target, threads: int, book: RecordBook) -> Choice:
@@ -63,7 +57,7 @@ def choose(operator: Operator, target: Target, threads: int, book: RecordBook) -
     if record is None:
         return default_choice(operator, target, threads)
     row = row_named(operator, target, record.lowering)
-    if row is None or row.space.version != record.space_version:
+    if row is None:
         return default_choice(operator, target, threads)
     point = row.space.nearest(Setting(operator, target, threads), record.point)
     return Choice(row, point, "tuned" if exact else "transferred", record)

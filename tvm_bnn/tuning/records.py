@@ -1,7 +1,7 @@
 """Records: measured or estimated points, one JSON line each, and the book they are looked up in.
 
 A record is keyed by (target, evidence, operator signature, lowering, space version). Measured beats estimated; among
-equals the faster wins. A record of an older space version is counted as stale and never used.
+equals the faster wins. A record of another space version than today's is stale: named, never used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tvm_bnn.errors import UsageError
 from tvm_bnn.files import write_atomic
+from tvm_bnn.lowering.registry import ROWS
 from tvm_bnn.ops import Operator, operator_from_dict
 from tvm_bnn.resources import data_root
 from tvm_bnn.spaces.base import Point
@@ -69,6 +71,12 @@ class Record:
         return self.line.space_version
 
     @property
+    def is_stale(self) -> bool:
+        """Whether no lowering of that name has a space of that version today."""
+        current = {(row.lowering.kind, row.lowering.name, row.space.version) for row in ROWS}
+        return (self.operator.kind, self.lowering, self.space_version) not in current
+
+    @property
     def rank(self) -> tuple[bool, float]:
         """Sorts better records first: measured, then fast."""
         return self.line.evidence != "measured", self.line.median_ms
@@ -97,9 +105,17 @@ def parse_record(text: str) -> Record:
 
 
 def read_records(path: Path) -> tuple[list[Record], Damage]:
-    """All good records of a file, and the lines that are none."""
+    """All good records of a file, and the lines that are none.
+
+    Raises:
+        UsageError: where the file cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", "check its rights") from error
     records, damage = [], Damage(path)
-    for number, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, text in enumerate(lines, 1):
         try:
             records.append(parse_record(text))
         except (ValueError, TypeError) as error:
@@ -114,18 +130,23 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 class RecordBook:
-    """Records of one target, from several places; earlier places win over later ones."""
+    """Records of one target, from several places; earlier places win over later ones.
+
+    ``shelves`` holds all of them, ``stale`` those among them that are not used.
+    """
 
     def __init__(self, target: Target, shelves: Iterable[Iterable[Record]] = ()) -> None:
         self.shelves = [[r for r in shelf if r.line.target == target.name] for shelf in shelves]
+        self.stale = [r for shelf in self.shelves for r in shelf if r.is_stale]
+        self._usable = [[r for r in shelf if not r.is_stale] for shelf in self.shelves]
 
     def best(self, operator: Operator, target: Target, threads: int) -> tuple[Record | None, bool]:
         """The record to use and whether it is of this very operator and thread count; None if none comes near."""
-        for shelf in self.shelves:
+        for shelf in self._usable:
             exact = [r for r in shelf if r.operator == operator and r.line.threads == threads]
             if exact:
                 return min(exact, key=lambda r: r.rank), True
-        similar = [r for shelf in self.shelves for r in shelf if r.operator.kind == operator.kind]
+        similar = [r for shelf in self._usable for r in shelf if r.operator.kind == operator.kind]
         nearest = min(similar, key=lambda r: (_distance(r, operator, threads), r.rank), default=None)
         return (nearest, False) if nearest and math.isfinite(_distance(nearest, operator, threads)) else (None, False)
 

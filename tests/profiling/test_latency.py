@@ -1,0 +1,69 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tvm_bnn.graph.phases import Compiled
+from tvm_bnn.profiling import latency
+from tvm_bnn.profiling.latency import Stopwatch, measure
+
+
+class Clock:
+    """Each reading is one millisecond after the one before; ``advance`` lets time pass."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        self.now += 1_000_000
+        return self.now
+
+    def advance(self, milliseconds: int) -> None:
+        self.now += milliseconds * 1_000_000
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(latency.time, "perf_counter_ns", clock)
+    return clock
+
+
+def calls(stopwatch: Stopwatch, clock: Clock, *kernels: tuple[str, int]) -> Any:
+    """A network that calls functions of a name and a duration."""
+
+    def main(_picture: object) -> None:
+        for name, duration in kernels:
+            stopwatch.instrument(None, name, True, None)
+            clock.advance(duration)
+            stopwatch.instrument(None, name, False, None)
+
+    return main
+
+
+def test_a_function_that_serves_several_operators_is_told_apart_by_order(clock: Clock) -> None:
+    stopwatch = Stopwatch(["conv", "pool", "conv"])
+    main = calls(stopwatch, clock, ("conv", 5), ("vm.builtin.reshape", 50), ("pool", 7), ("conv", 9))
+    # One reading of the clock is a millisecond long.
+    assert stopwatch.split(main, None) == pytest.approx([6, 8, 10])
+    assert stopwatch.split(main, None) == pytest.approx([6, 8, 10])
+
+
+def test_calls_that_are_not_those_of_the_network_are_a_defect(clock: Clock) -> None:
+    stopwatch = Stopwatch(["conv", "pool"])
+    with pytest.raises(AssertionError, match="expected calls of"):
+        stopwatch.split(calls(stopwatch, clock, ("pool", 1), ("conv", 1)), None)
+
+
+def test_every_pass_and_operator_is_timed(tiny_compiled: Compiled) -> None:
+    latencies = measure(tiny_compiled, warmup=1, repeat=5)
+    assert latencies.operators.shape == (5, len(tiny_compiled.operators))
+    assert latencies.total.shape == (5,)
+    assert (latencies.operators > 0).all()
+    assert latencies.operator_medians == [float(value) for value in np.median(latencies.operators, axis=0)]
+
+
+def test_the_operators_of_a_pass_take_less_than_the_pass(tiny_compiled: Compiled) -> None:
+    # The fastest of many is what a busy neighbour disturbs least.
+    latencies = measure(tiny_compiled, warmup=5, repeat=100)
+    assert latencies.operators.sum(axis=1).min() < latencies.total.min() * 1.5

@@ -1,0 +1,52 @@
+import dataclasses
+
+import pytest
+
+from tvm_bnn.ops import AvgPool2d, Conv2d, Operator, RealConv2d
+from tvm_bnn.profiling.roofline import least_ms, roofline_fraction
+from tvm_bnn.targets import Fact, Target, load
+
+
+def target(**facts: float) -> Target:
+    """A target with round numbers: 1000 Gop/s in one bit, 100 in eight, memory too fast to matter."""
+    values = {"binary_gops_per_core": 1000, "int8_gops_per_core": 100, "memory_gbytes_per_s": 1e9} | facts
+    return dataclasses.replace(
+        load("cpu-portable"), facts={name: Fact(value, "", "nominal") for name, value in values.items()}
+    )
+
+
+CONV = Conv2d(1, 32, 32, 64, 64)
+GOPS = 2 * 32 * 32 * 64 * 576 / 1e9
+
+
+def test_one_bit_work_takes_the_time_of_its_peak() -> None:
+    assert least_ms(CONV, target(), 1) == pytest.approx(GOPS / 1000 * 1e3)
+
+
+def test_eight_bits_count_where_they_are_faster_than_popcount() -> None:
+    assert least_ms(CONV, target(int8_gops_per_core=4000), 1) == pytest.approx(GOPS / 4000 * 1e3)
+
+
+@pytest.mark.parametrize(("bits", "peak"), [(1, 1000), (8, 125), (16, 100)])
+def test_bit_planes_cost_their_product(bits: int, peak: float) -> None:
+    activation, weight = (8, 2) if bits == 16 else (bits, 1)
+    operator = dataclasses.replace(CONV, activation_bits=activation, weight_bits=weight)
+    assert least_ms(operator, target(), 1) == pytest.approx(GOPS / peak * 1e3)
+
+
+def test_integers_go_by_the_eight_bit_peak() -> None:
+    assert least_ms(RealConv2d(1, 32, 32, 64, 64), target(), 1) == pytest.approx(GOPS / 100 * 1e3)
+
+
+@pytest.mark.parametrize("operator", [CONV, AvgPool2d(1, 32, 32, 64)])
+def test_memory_bounds_what_has_little_to_compute(operator: Operator) -> None:
+    slow = target(memory_gbytes_per_s=0.001)
+    assert least_ms(operator, slow, 1) == pytest.approx(operator.bytes_moved / 0.001 / 1e6)
+
+
+def test_threads_divide_the_least_time() -> None:
+    assert least_ms(CONV, target(), 4) == least_ms(CONV, target(), 1) / 4
+
+
+def test_fraction() -> None:
+    assert roofline_fraction(CONV, target(), 1, 2 * least_ms(CONV, target(), 1)) == 0.5

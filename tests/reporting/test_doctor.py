@@ -1,0 +1,106 @@
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tvm_bnn.reporting import doctor
+from tvm_bnn.reporting.doctor import PINS, PYTHON, RANGES, Check, examine
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def checks() -> dict[str, Check]:
+    return {check.name: check for check in examine()}
+
+
+def test_versions_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    stated = {text.partition("[")[0] + text.partition("]")[2] if "[" in text else text for text in project["dependencies"]}
+    assert {f"{package}=={version}" for package, version in PINS.items()} <= stated
+    bounds = {
+        f"{package}>={'.'.join(map(str, low))},<{'.'.join(map(str, high))}" for package, (low, high) in RANGES.items()
+    }
+    assert bounds <= stated
+    assert project["requires-python"] == f">={'.'.join(map(str, PYTHON))}"
+
+
+def test_this_machine_is_healthy() -> None:
+    found = checks()
+    assert [check for check in found.values() if not check.ok] == []
+    assert set(PINS) | set(RANGES) | {"python", "C++ compiler", "kernel", "target cpu"} <= set(found)
+    assert all(check.hint == "" for check in found.values())
+
+
+@pytest.fixture
+def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_kernel", lambda: Check("kernel", True, "not tried"))
+
+
+@pytest.mark.usefixtures("no_kernel")
+@pytest.mark.parametrize(
+    ("package", "version", "hint"),
+    [
+        ("apache-tvm-ffi", "0.1.15.post1", f"pip install apache-tvm-ffi=={PINS['apache-tvm-ffi']}"),
+        ("torch", "2.13.1+cu130", "pip install torch==2.13.0"),
+        ("numpy", "1.26.4", "pip install 'numpy>=2.1,<3'"),
+        ("numpy", "3.0.0rc1", "pip install 'numpy>=2.1,<3'"),
+    ],
+)
+def test_wrong_versions_are_named(monkeypatch: pytest.MonkeyPatch, package: str, version: str, hint: str) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda name: version if name == package else None)
+    found = checks()[package]
+    assert (found.ok, found.found, found.hint) == (False, version, hint)
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_absent_packages_are_named() -> None:
+    assert doctor._version("no-such-package-at-all") is None
+    assert doctor._pinned("no-such-package-at-all", "1").found == "not installed"
+    assert doctor._ranged("no-such-package-at-all", (1,), (2,)).found == "not installed"
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_a_build_of_torch_for_a_device_is_the_same_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda name: "2.13.0+cu130")
+    assert checks()["torch"].ok
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "/nowhere/c++")
+    found = checks()["C++ compiler"]
+    assert not found.ok
+    assert "install a C++ compiler" in found.hint
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_a_compiler_that_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "false")
+    assert not checks()["C++ compiler"].ok
+
+
+def test_a_crash_is_reported_and_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_PROBE", "import os; os.abort()")
+    found = doctor._kernel()
+    assert (found.ok, found.found) == (False, "the process ended with code -6")
+
+
+def test_an_error_is_reported_by_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_PROBE", "raise RuntimeError('no such thing')")
+    assert doctor._kernel().found == "RuntimeError: no such thing"
+
+
+def test_a_process_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(command: list[str], **_options: object) -> None:
+        raise subprocess.TimeoutExpired(command, 1)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    assert "not built within" in doctor._kernel().found
+
+
+def test_looking_loads_none_of_it() -> None:
+    script = "import sys, tvm_bnn.reporting.doctor; print(sorted({'torch', 'tvm', 'xgboost'} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.strip() == "[]"
