@@ -1,10 +1,10 @@
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tvm_bnn.graph.phases import Compiled
-from tvm_bnn.profiling import latency
 from tvm_bnn.profiling.latency import Stopwatch, measure
 
 
@@ -25,7 +25,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(latency.time, "perf_counter_ns", clock)
+    monkeypatch.setattr(time, "perf_counter_ns", clock)
     return clock
 
 
@@ -63,7 +63,8 @@ def test_every_pass_and_operator_is_timed(tiny_compiled: Compiled) -> None:
     assert latencies.operator_medians == [float(value) for value in np.median(latencies.operators, axis=0)]
 
 
-def test_the_operators_of_a_pass_take_less_than_the_pass(tiny_compiled: Compiled) -> None:
-    # The fastest of many is what a busy neighbour disturbs least.
+def test_the_instrument_adds_next_to_nothing_to_an_operator(tiny_compiled: Compiled) -> None:
+    # The fastest of many is what a busy neighbour disturbs least; handing over the arguments takes about 1 us.
     latencies = measure(tiny_compiled, warmup=5, repeat=100)
-    assert latencies.operators.sum(axis=1).min() < latencies.total.min() * 1.5
+    extra = latencies.operators.sum(axis=1).min() - latencies.total.min()
+    assert extra / len(tiny_compiled.operators) < 0.01

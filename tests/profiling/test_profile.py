@@ -10,7 +10,18 @@ from tvm_bnn.profiling.profile import profile
 from tvm_bnn.targets import cpu_model
 
 # The contract of the JSON, key by key.
-KEYS = ["schema_version", "model", "width", "input_size", "target", "threads", "evidence", "device", "total", "operators"]
+KEYS = [
+    "schema_version",
+    "model",
+    "width",
+    "input_size",
+    "target",
+    "threads",
+    "evidence",
+    "device",
+    "total",
+    "operators",
+]
 OPERATOR_KEYS = [
     *("name", "kind", "shape", "lowering", "schedule", "evidence", "median_ms", "share", "binary_macs", "real_macs"),
     *("ops", "bytes", "gops", "roofline_fraction"),

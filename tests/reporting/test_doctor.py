@@ -17,7 +17,9 @@ def checks() -> dict[str, Check]:
 
 def test_versions_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    stated = {text.partition("[")[0] + text.partition("]")[2] if "[" in text else text for text in project["dependencies"]}
+    stated = {
+        text.partition("[")[0] + text.partition("]")[2] if "[" in text else text for text in project["dependencies"]
+    }
     assert {f"{package}=={version}" for package, version in PINS.items()} <= stated
     bounds = {
         f"{package}>={'.'.join(map(str, low))},<{'.'.join(map(str, high))}" for package, (low, high) in RANGES.items()

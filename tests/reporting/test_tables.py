@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tvm_bnn.reporting.tables import Column, Table, to_csv, to_json, to_plain
+from tvm_bnn.reporting.tables import Column, Row, Table, to_csv, to_json, to_plain
 
 COLUMNS = (Column("name", "name"), Column("ms", "median ms", right=True, digits=2))
 ROWS = [{"name": "conv", "ms": 1.234}, {"name": "longer name", "ms": 12.0}]
@@ -37,7 +37,7 @@ def test_numbers_without_digits_are_shown_in_full() -> None:
 
 
 def test_csv_survives_commas_and_keeps_numbers_in_full() -> None:
-    rows = [{"name": 'a, "b"', "ms": 1.23456789}, {"name": "c", "ms": None}]
+    rows: list[Row] = [{"name": 'a, "b"', "ms": 1.23456789}, {"name": "c", "ms": None}]
     read = list(csv.DictReader(io.StringIO(to_csv(rows, ["name", "ms"]))))
     assert read == [{"name": 'a, "b"', "ms": "1.23456789"}, {"name": "c", "ms": ""}]
 

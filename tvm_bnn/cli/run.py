@@ -58,7 +58,7 @@ def command(
         table, {"schema_version": 1, "bundle": str(bundle), "images": rows}, [_flat(row) for row in rows], output_format
     )
     if failed:
-        raise UsageError(f"expected {len(jobs)} pictures, got {failed} that cannot be read", "they are named above")
+        raise UsageError(f"expected {len(jobs)} pictures, got {failed} that cannot be used", "they are named above")
 
 
 def _jobs(image: Path, output: Path) -> list[tuple[Path, Path]]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tvm_bnn._tvm import ir, relax, tvm
+from tvm_bnn.errors import UsageError
 from tvm_bnn.graph.capture import PREFIX, tensor_type
 from tvm_bnn.lowering.base import data_inputs
 from tvm_bnn.ops import Operator, operator_from_signature
@@ -66,7 +67,7 @@ class _Mutator(relax.PyExprMutator):
         return self._lower(operator_from_signature(signature.value), list(arguments), str(name.value))
 
     def _lower(self, operator: Operator, arguments: list[Any], name: str) -> Any:
-        choice = self.phase.choose(operator)
+        choice = self._chosen(operator, name)
         function = self._function(operator, choice)
         self.phase.placed.append(Placed(name, str(function.name_hint), operator, choice))
         count = len(data_inputs(operator))
@@ -76,6 +77,12 @@ class _Mutator(relax.PyExprMutator):
         types = [tensor_type(spec) for spec in operator.outputs()]
         lowered = self.builder_.emit(relax.call_tir(function, relax.Tuple([*data, *packed]), types))
         return relax.Tuple([lowered]) if len(types) == 1 else lowered
+
+    def _chosen(self, operator: Operator, name: str) -> Choice:
+        try:
+            return self.phase.choose(operator)
+        except UsageError as error:
+            raise UsageError(f"{name}: {error.message}", error.hint) from error
 
     def _reshaped(self, value: Any, shape: tuple[int, ...]) -> Any:
         same = tuple(int(extent) for extent in value.ty.shape) == shape

@@ -28,7 +28,7 @@ class RowLoops(Fixed):
         n, h, w, outputs = schedule.get_loops(value)
         schedule.compute_at(acc, w, preserve_unit_loops=True)
         schedule.set_scope(acc, 0, "local")
-        *_, kh, kw, _ = schedule.get_loops(acc)
+        kh = schedule.get_loops(acc)[-3]
         if int(schedule.get(outputs).extent) <= _UNROLLED_OUTPUTS:
             schedule.unroll(schedule.get_loops(acc)[-4])
         rows = schedule.fuse(n, h, preserve_unit_iters=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from tvm_bnn.tuning.task import Task
 _FAILED_SECONDS = 1e10
 """What MetaSchedule expects as the time of a candidate that did not run."""
 
+
+Proposal = tuple[Any, Point]
+"""A candidate for MetaSchedule and the point it stands for."""
 
 _NO_LIMIT = 10**6
 """Trials after which MetaSchedule would stop by itself; the tuner decides that."""
@@ -29,7 +33,7 @@ class Search:
     """
 
     def __init__(self, task: Task, batch: int, seed: int) -> None:
-        self.task = task
+        self.task, self.batch = task, batch
         self.space, self.setting = task.row.space, task.setting
         function = task.row.lowering.function(task.operator, task.setting.target)
         self.module = ir.IRModule({"main": function.with_attr("global_symbol", "main")})
@@ -39,6 +43,7 @@ class Search:
         np.random.seed(seed)
         self.context = self._context(seed)
         self.seen: set[str] = set()
+        self._waiting: list[Proposal] = []
         self._start(batch)
 
     def _context(self, seed: int) -> Any:
@@ -68,16 +73,29 @@ class Search:
         spaces = self.context.generate_design_space()
         self.context.search_strategy.pre_tuning(_NO_LIMIT, batch, spaces, self.database, self.model)
 
-    def propose(self) -> list[tuple[Any, Point]]:
-        """Candidates that were not tried before, with their points; empty where the search has nothing left."""
-        candidates = self.context.search_strategy.generate_measure_candidates() or []
-        fresh: list[tuple[Any, Point]] = []
-        for candidate in candidates:
+    def propose(self, limit: int) -> list[Proposal]:
+        """At most ``limit`` candidates that were not tried before; empty once every point of the space was."""
+        if not self._waiting:
+            self._waiting = self._generated() or self._left_over()
+        taken, self._waiting = self._waiting[:limit], self._waiting[limit:]
+        return taken
+
+    def _generated(self) -> list[Proposal]:
+        """What the evolutionary search comes up with."""
+        fresh: list[Proposal] = []
+        for candidate in self.context.search_strategy.generate_measure_candidates() or []:
             point = self.space.point_of(candidate.sch, self.setting)
             if point.key not in self.seen:
                 self.seen.add(point.key)
                 fresh.append((candidate, point))
         return fresh
+
+    def _left_over(self) -> list[Proposal]:
+        """The points it never came upon: a search by chance finds the last few of a space only after many tries."""
+        tiles, variants = self.space.tiles(self.setting), self.space.variants(self.setting)
+        points = (Point(tile, variant) for tile in tiles for variant in variants)
+        left = (point for point in points if point.key not in self.seen)
+        return [(self.candidate(point), point) for point in itertools.islice(left, self.batch)]
 
     def candidate(self, point: Point) -> Any:
         """The candidate of a given point: the default, or one from an earlier run."""

@@ -77,6 +77,8 @@ class Tuner:
 
     def _search(self) -> Iterator[events.Event]:
         self._started = time.monotonic()
+        if not self.states:
+            return
         if self.done < self.settings.trials:
             yield self._preflight()
         share = max(1, min(_BATCH, self.settings.trials // len(self.states)))
@@ -109,7 +111,7 @@ class Tuner:
             search.learn([(search.candidate(_default(state)), trial.run_secs)], proposed=False)
             left -= 1
             yield self._told(state, trial)
-        proposed = search.propose()[:left] if left else []
+        proposed = search.propose(left) if left else []
         state.exhausted = left > 0 and not proposed
         measured: list[tuple[Any, list[float] | None]] = []
         for candidate, point in proposed:

@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.cli.test_context import record_line, write
+from tests.tiny import MODEL
+from tvm_bnn.deploy.manifest import read_manifest, verify_files
+from tvm_bnn.graph import phases
+from tvm_bnn.models.load import LoadedModel
+from tvm_bnn.ops import Operator
+from tvm_bnn.spaces.base import Setting
+from tvm_bnn.targets import resolve_host
+from tvm_bnn.tuning.plan import default_choice, tunable
+
+
+def test_writes_a_bundle(cli: Cli, tmp_path: Path) -> None:
+    bundle = tmp_path / "new" / "bundle"
+    code, out, err = cli("compile", MODEL, "-o", bundle, "--threads", "1", "--dump", tmp_path / "dump")
+    assert code == 0
+    verify_files(bundle, read_manifest(bundle))
+    assert out.splitlines()[1].split() == ["folder", str(bundle)]
+    assert err.splitlines()[-1] == f"writing {bundle}"
+    assert "1-choose_lowering.py" in [path.name for path in (tmp_path / "dump").iterdir()]
+
+
+def test_json_is_the_manifest(cli: Cli, tmp_path: Path) -> None:
+    out = cli("compile", MODEL, "-o", tmp_path / "bundle", "--format", "json").out
+    assert json.loads(out) == json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+
+
+def test_the_place_is_looked_at_before_the_long_work(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phases, "compile_network", lambda *_: pytest.fail("compiled in vain"))
+    (tmp_path / "mine").write_text("mine")
+    code, _, err = cli("compile", MODEL, "-o", tmp_path / "mine")
+    assert code == 2
+    assert "expected a new folder or a bundle to replace, got a file" in err
+
+
+def searched(model: LoadedModel) -> dict[str, Operator]:
+    """The operators that have something to tune, by name."""
+    host = resolve_host()
+    return {
+        step.name: operator
+        for step, operator in model.network.at((1, *model.input_size, 3))
+        if tunable(default_choice(operator, host, 1).row, Setting(operator, host, 1))
+    }
+
+
+def test_untuned_operators_are_named(
+    cli: Cli, tmp_path: Path, tiny_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phases, "compile_network", lambda *_: pytest.fail("compiled in vain"))
+    names = searched(tiny_model)
+    code, out, err = cli("compile", MODEL, "-o", tmp_path / "bundle", "--require-tuned")
+    assert (code, out) == (3, "")
+    assert {"stem.0", "conv"} <= set(names)
+    assert "scores" not in names
+    assert f"expected every operator to be tuned, got {len(names)} that are not: {', '.join(names)}\n" in err
+    assert f"hint: run tvm-bnn tune {MODEL}" in err
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_with_records_for_all_that_can_be_tuned(cli: Cli, tmp_path: Path, tiny_model: LoadedModel) -> None:
+    tuned = searched(tiny_model).values()
+    records = write(tmp_path / "records", *(record_line(operator) for operator in tuned))
+    arguments = ("compile", MODEL, "-o", tmp_path / "bundle", "--threads", "1", "--records", records)
+    assert cli(*arguments, "--require-tuned").code == 0
+    manifest = read_manifest(tmp_path / "bundle")
+    assert manifest.schedules["tuned"] == manifest.evidence["measured"] == len(tuned)
+    # Records of one thread are not those of two.
+    assert cli(*arguments[:-4], "--threads", "2", "--records", records, "--require-tuned").code == 3

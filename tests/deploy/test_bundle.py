@@ -1,0 +1,81 @@
+import dataclasses
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tvm_bnn.deploy.bundle import write_bundle
+from tvm_bnn.deploy.manifest import file_entry, read_manifest
+from tvm_bnn.errors import ToolchainError
+from tvm_bnn.graph.phases import Compiled
+from tvm_bnn.models.load import LoadedModel
+from tvm_bnn.targets import resolve_host
+
+
+def test_files_and_manifest(tiny_bundle: Path, tiny_compiled: Compiled) -> None:
+    assert sorted(os.listdir(tiny_bundle)) == ["README.md", "manifest.json", "model.so"]
+    manifest = read_manifest(tiny_bundle)
+    assert manifest.files == {"model.so": file_entry(tiny_bundle / "model.so")}
+    assert (manifest.target, set(manifest.requires)) == (resolve_host().name, set(resolve_host().requires))
+    assert (manifest.input.shape, manifest.input.dtype, manifest.input.layout) == ((1, 16, 24, 3), "uint8", "NHWC")
+    assert (manifest.output.shape, manifest.output.dtype, manifest.output.layout) == ((1, 16, 24), "uint8", "NHW")
+    assert [operator.name for operator in manifest.operators] == [placed.name for placed in tiny_compiled.operators]
+    assert set(manifest.versions) == {"tvm-bnn", "tvm", "tvm-ffi"}
+
+
+def test_counts_are_of_the_operators(tiny_bundle: Path) -> None:
+    manifest = read_manifest(tiny_bundle)
+    schedules = [operator.schedule for operator in manifest.operators]
+    assert manifest.schedules == {name: schedules.count(name) for name in sorted(set(schedules))}
+    assert manifest.evidence == {"none": 4}
+
+
+def test_classes_keep_names_and_colours(tiny_bundle: Path, tiny_model: LoadedModel) -> None:
+    manifest = read_manifest(tiny_bundle)
+    assert [(entry.name, entry.color) for entry in manifest.classes] == list(tiny_model.classes)
+
+
+def test_the_same_network_gives_the_same_bytes(
+    tiny_bundle: Path, tiny_model: LoadedModel, tiny_compiled: Compiled, tmp_path: Path
+) -> None:
+    write_bundle(tmp_path / "again", tiny_model, tiny_compiled)
+    for name in os.listdir(tiny_bundle):
+        assert (tmp_path / "again" / name).read_bytes() == (tiny_bundle / name).read_bytes()
+
+
+def test_untrained_weights_are_marked(tiny_model: LoadedModel, tiny_compiled: Compiled, tmp_path: Path) -> None:
+    untrained = dataclasses.replace(tiny_model, trained=False)
+    assert not write_bundle(tmp_path / "bundle", untrained, tiny_compiled).trained
+    assert not read_manifest(tmp_path / "bundle").trained
+
+
+def test_a_failed_link_leaves_the_old_bundle(
+    tiny_bundle: Path,
+    tiny_model: LoadedModel,
+    tiny_compiled: Compiled,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+    monkeypatch.setenv("CXX", "false")
+    with pytest.raises(ToolchainError, match="linking failed"):
+        write_bundle(bundle, tiny_model, tiny_compiled)
+    assert os.listdir(tmp_path) == ["bundle"]
+    assert (bundle / "model.so").read_bytes() == (tiny_bundle / "model.so").read_bytes()
+
+
+def test_the_three_lines_of_the_readme_run(
+    tiny_bundle: Path, tmp_path: Path, photograph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+    shutil.copy(photograph, bundle / "picture.jpg")
+    monkeypatch.chdir(bundle)
+    code = re.search(r"```python\n(.*)```", (bundle / "README.md").read_text(), re.DOTALL)
+    assert code is not None
+    assert len(code[1].splitlines()) == 3
+    names: dict[str, np.ndarray] = {}
+    exec(code[1], names)
+    assert names["labels"].shape == (16, 24)
