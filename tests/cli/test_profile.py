@@ -9,7 +9,10 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.tiny import MODEL
 from tvm_bnn import targets
+from tvm_bnn.graph.phases import Compiled
+from tvm_bnn.models.load import LoadedModel
 from tvm_bnn.profiling.model import Profile
+from tvm_bnn.profiling.profile import profile
 from tvm_bnn.targets import load, resolve_host
 
 QUICK = (MODEL, "--threads", "1", "--warmup", "0", "--repeat", "3")
@@ -26,14 +29,27 @@ def test_table_names_operators_and_both_sums(cli: Cli, tmp_path: Path) -> None:
     assert lines[-2].startswith("sum of operators")
     assert lines[-1].startswith("end to end")
     assert "passes: 3" in lines[-1]
-    assert err.splitlines()[-1] == "measuring, passes: 0 to warm up, 3 to count"
+    assert "measuring, passes: 0 to warm up, 3 to count" in err.splitlines()
     assert "0-capture.py" in [path.name for path in (tmp_path / "dump").iterdir()]
 
 
+@pytest.mark.parametrize(("factor", "told"), [(1.0, False), (1.09, False), (0.85, True), (1.2, True)])
+def test_a_sum_that_is_far_from_the_total_is_said(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, factor: float, told: bool
+) -> None:
+    def measured(model: LoadedModel, compiled: Compiled, *, warmup: int, repeat: int, seed: int) -> Profile:
+        found = profile(model, compiled, warmup=warmup, repeat=repeat, seed=seed)
+        total = found.total.model_copy(update={"median_ms": found.operators_ms * factor})
+        return found.model_copy(update={"total": total})
+
+    monkeypatch.setattr("tvm_bnn.profiling.profile.profile", measured)
+    assert ("apart: measure on an idle machine" in cli("profile", *QUICK).err) == told
+
+
 def test_json_is_a_profile(cli: Cli) -> None:
-    profile = Profile.model_validate_json(cli("profile", *QUICK, "--format", "json").out)
-    assert (profile.model, profile.target, profile.threads) == (MODEL, resolve_host().name, 1)
-    assert (profile.total.runs, len(profile.operators)) == (3, 4)
+    found = Profile.model_validate_json(cli("profile", *QUICK, "--format", "json").out)
+    assert (found.model, found.target, found.threads) == (MODEL, resolve_host().name, 1)
+    assert (found.total.runs, len(found.operators)) == (3, 4)
 
 
 def test_csv_has_a_line_an_operator(cli: Cli) -> None:

@@ -101,7 +101,7 @@ def test_wrong_numbers_never_become_records(cli: Cli, tmp_path: Path, monkeypatc
             return super().run(request)
 
     monkeypatch.setattr(runner, "LocalRunner", Wrong)
-    code, out, err = cli("tune", MODEL, "--trials", "6", "--work-dir", tmp_path / "w")
+    code, _, err = cli("tune", MODEL, "--trials", "6", "--work-dir", tmp_path / "w")
     assert code == 3
     assert "no valid candidate for conv2d 3x3 64->64" in err
     assert "wrong: signs[0, 0]: expected 1, got 2" in err

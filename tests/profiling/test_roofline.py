@@ -8,8 +8,8 @@ from tvm_bnn.targets import Fact, Target, load
 
 
 def target(**facts: float) -> Target:
-    """A target with round numbers: 1000 Gop/s in one bit, 100 in eight, memory too fast to matter."""
-    values = {"binary_gops_per_core": 1000, "int8_gops_per_core": 100, "memory_gbytes_per_s": 1e9} | facts
+    """A target with round numbers: 1000 Gop/s in one bit, 100 in eight, caches too fast to matter."""
+    values = {"binary_gops_per_core": 1000, "int8_gops_per_core": 100, "cache_gbytes_per_s": 1e9} | facts
     return dataclasses.replace(
         load("cpu-portable"), facts={name: Fact(value, "", "nominal") for name, value in values.items()}
     )
@@ -39,8 +39,8 @@ def test_integers_go_by_the_eight_bit_peak() -> None:
 
 
 @pytest.mark.parametrize("operator", [CONV, AvgPool2d(1, 32, 32, 64)])
-def test_memory_bounds_what_has_little_to_compute(operator: Operator) -> None:
-    slow = target(memory_gbytes_per_s=0.001)
+def test_traffic_bounds_what_has_little_to_compute(operator: Operator) -> None:
+    slow = target(cache_gbytes_per_s=0.001)
     assert least_ms(operator, slow, 1) == pytest.approx(operator.bytes_moved / 0.001 / 1e6)
 
 

@@ -28,6 +28,9 @@ _COLUMNS = (
     Column("roofline", "roofline", right=True),
 )
 
+_TOLERANCE = 0.1
+"""How far the sum of operators may be from the end-to-end time, as a share of it."""
+
 
 def command(
     model: options.Model = options.DEFAULT_MODEL,
@@ -56,8 +59,19 @@ def command(
     compiled = job.compile(dump)
     note(f"measuring, passes: {warmup} to warm up, {repeat} to count")
     measured = profile(job.model, compiled, warmup=warmup, repeat=repeat, seed=seed)
+    apart = abs(measured.total.median_ms / measured.operators_ms - 1)
+    if apart > _TOLERANCE:
+        note(
+            f"sum of operators and end to end are {percent(apart)} apart: measure on an idle machine, or --repeat more"
+        )
     document = measured.model_dump(mode="json")
     show(_table(measured), document, document["operators"], output_format)
+
+
+def _compare_sums(profile: Profile) -> None:
+    apart = abs(profile.operators_ms / profile.total.median_ms - 1)
+    if apart > _TOLERANCE:
+        note(f"sum of operators and end to end are {percent(apart)} apart: measure on an idle machine, --repeat more")
 
 
 def _table(profile: Profile) -> Table:

@@ -1,8 +1,9 @@
 """The clock: time per operator and from end to end, on this host.
 
 The virtual machine calls an instrument before and after every call. Reading the clock is the last thing the first of
-these does and the first thing the second does, so that the instrument's own time does not count. The time from end to
-end is taken without an instrument, in turn with the instrumented passes, so that both see the same machine.
+these does and the first thing the second does, so that the instrument's own time does not count; what remains is the
+handing over of the arguments, less than a microsecond an operator. The time from end to end is taken without an
+instrument, in turn with the instrumented passes, so that both see the same machine.
 """
 
 from __future__ import annotations

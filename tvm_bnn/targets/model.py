@@ -115,6 +115,7 @@ class FactsTable(_Part):
     int8_gops_per_core: FactEntry
     float_gops_per_core: FactEntry
     memory_gbytes_per_s: FactEntry
+    cache_gbytes_per_s: FactEntry
 
     def facts(self) -> dict[str, Fact]:
         """The entries by name, in the order of the fields."""

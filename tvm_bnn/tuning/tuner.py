@@ -23,6 +23,9 @@ from tvm_bnn.tuning.worker import Request
 _BATCH = 16
 """Candidates that one proposal of the search may hold."""
 
+_USUAL_SECONDS = 0.4
+"""What a trial takes, until this run has shown its own pace."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -100,8 +103,7 @@ class Tuner:
                 f"preflight: {state.task.operator.label()} failed ({result['failure']}): {result['message']}",
                 f"see {self.work.path / 'worker.log'}, and tvm-bnn doctor",
             )
-        # The first request pays for the start of the process; later ones take a fraction of it.
-        return events.Preflight(state, seconds, (self.settings.trials - self.done) * min(seconds, 0.4))
+        return events.Preflight(state, seconds, self._eta())
 
     def _batch(self, state: TaskState, size: int) -> Iterator[events.Event]:
         search = self._search_of(state)
@@ -149,9 +151,13 @@ class Tuner:
         return trial
 
     def _told(self, state: TaskState, trial: Trial) -> events.TrialDone:
-        rate = (time.monotonic() - self._started) / self._measured
-        left = max(0, self.settings.trials - self.done)
-        return events.TrialDone(state, trial, self.done, self.settings.trials, left * rate)
+        return events.TrialDone(state, trial, self.done, self.settings.trials, self._eta())
+
+    def _eta(self) -> float:
+        """Seconds left; the first trials pay for the start of everything and say nothing about the rest."""
+        known = self._measured >= _BATCH
+        rate = (time.monotonic() - self._started) / self._measured if known else _USUAL_SECONDS
+        return max(0, self.settings.trials - self.done) * rate
 
     def request(self, task: Task, point: Point) -> Request:
         """What the runner is asked for."""

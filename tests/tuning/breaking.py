@@ -1,0 +1,21 @@
+"""Stand-ins for ``measure`` that break the measuring process; it imports them from here."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from typing import Any
+
+
+def die(request: Mapping[str, Any]) -> dict[str, Any]:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    raise AssertionError("still alive")
+
+
+def hang(request: Mapping[str, Any]) -> dict[str, Any]:
+    time.sleep(600)
+    raise AssertionError("woke up")
+
+
+def process(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {"run_secs": [float(os.getpid())]}

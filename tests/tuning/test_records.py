@@ -1,0 +1,158 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.tuning.fakes import CONV, TARGET, WIDE, record
+from tvm_bnn.errors import UsageError
+from tvm_bnn.lowering.registry import row_named
+from tvm_bnn.ops import Conv2d, Dense, Epilogue
+from tvm_bnn.spaces.base import Setting
+from tvm_bnn.targets import load
+from tvm_bnn.tuning.plan import choose
+from tvm_bnn.tuning.records import Record, RecordBook, load_book, read_records, record_files, write_records
+
+OTHER = load("x86-avx512")
+
+
+def best(book: RecordBook, operator: Conv2d | Dense = CONV, threads: int = 2) -> tuple[Record | None, bool]:
+    return book.best(operator, TARGET, threads)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    records = [record(), record(WIDE, evidence="estimated", default_ms=4.0, machine="mine", versions={"a": "1"})]
+    write_records(tmp_path / "deep" / "a.jsonl", records)
+    found, damage = read_records(tmp_path / "deep" / "a.jsonl")
+    assert damage.lines == []
+    assert sorted(found, key=lambda r: r.line.machine) == records
+    write_records(tmp_path / "b.jsonl", reversed(found))
+    assert (tmp_path / "b.jsonl").read_bytes() == (tmp_path / "deep" / "a.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"threads"', '"threds"'),
+        ('"runs": 10', '"runs": 0'),
+        ('"median_ms": 2.0', '"median_ms": NaN'),
+        ('"median_ms": 2.0', '"median_ms": "2.0"'),
+        ('"kind": "conv2d"', '"kind": "conv3d"'),
+        ('"height": 6', '"height": -6'),
+        ('"tile": [', '"tile": [0, '),
+        ("{", ""),
+    ],
+)
+def test_bad_lines_are_named_and_the_rest_is_used(tmp_path: Path, old: str, new: str) -> None:
+    path = tmp_path / "a.jsonl"
+    write_records(path, [record()])
+    good = path.read_text()
+    assert old in good
+    path.write_text(good + good.replace(old, new, 1) + good)
+    found, damage = read_records(path)
+    assert found == [record(), record()]
+    ((number, reason),) = damage.lines
+    assert (damage.path, number) == (path, 2)
+    assert reason
+    assert "\n" not in reason
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read"):
+        read_records(tmp_path)
+
+
+def test_measured_beats_estimated_and_the_faster_wins() -> None:
+    records = [
+        record(evidence="estimated", median_ms=0.1),
+        record(median_ms=3.0),
+        record(median_ms=2.5),
+        record(median_ms=0.2, threads=1),
+    ]
+    assert best(RecordBook(TARGET, [records])) == (records[2], True)
+    assert best(RecordBook(TARGET, [records[:1]])) == (records[0], True)
+
+
+def test_an_exact_record_beats_a_near_one() -> None:
+    near = record(WIDE, median_ms=0.1)
+    exact = record(evidence="estimated", median_ms=9.0)
+    assert best(RecordBook(TARGET, [[near], [exact]])) == (exact, True)
+    assert best(RecordBook(TARGET, [[near]])) == (near, False)
+
+
+def test_the_nearest_is_transferred() -> None:
+    far, near = record(replace(CONV, height=600), median_ms=0.1), record(replace(CONV, height=7), median_ms=9.0)
+    other_threads = record(threads=1)
+    assert best(RecordBook(TARGET, [[far, near]])) == (near, False)
+    assert best(RecordBook(TARGET, [[far, near, other_threads]]), replace(CONV, height=7), 1)[1] is False
+    assert best(RecordBook(TARGET, [[far, other_threads]])) == (other_threads, False)
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        replace(CONV, kernel=(1, 1), padding=(0, 0)),
+        replace(CONV, stride=(2, 2)),
+        replace(CONV, activation_bits=2),
+        Dense(37, 64, 64),
+    ],
+)
+def test_nothing_is_transferred_to_another_structure(operator: Conv2d | Dense) -> None:
+    assert best(RecordBook(TARGET, [[record()]]), operator) == (None, False)
+
+
+def test_stale_records_are_named_and_not_used() -> None:
+    stale, unknown = record(space_version=99), record(lowering="gone")
+    book = RecordBook(TARGET, [[stale, unknown]])
+    assert book.stale == [stale, unknown]
+    assert book.shelves == [[stale, unknown]]
+    assert best(book) == (None, False)
+    assert choose(CONV, TARGET, 2, book).schedule == "default"
+
+
+def test_records_of_another_target_are_not_even_shelved() -> None:
+    book = RecordBook(TARGET, [[record(target=OTHER.name)]])
+    assert book.shelves == [[]]
+    assert best(book) == (None, False)
+
+
+def test_an_earlier_shelf_wins() -> None:
+    first, second = record(median_ms=9.0), record(median_ms=1.0)
+    assert best(RecordBook(TARGET, [[first], [second]])) == (first, True)
+    assert best(RecordBook(TARGET, [[], [second]])) == (second, True)
+
+
+def test_folders_are_shelves(tmp_path: Path) -> None:
+    own, shared = tmp_path / "own", tmp_path / "shared"
+    write_records(own / "b.jsonl", [record(median_ms=9.0)])
+    write_records(own / "a.jsonl", [record(median_ms=8.0)])
+    write_records(shared / "a.jsonl", [record(median_ms=1.0)])
+    (own / "notes.txt").write_text("no records")
+    with (shared / "a.jsonl").open("a") as file:
+        file.write("{}\n")
+    assert [path.name for path in record_files(own)] == ["a.jsonl", "b.jsonl"]
+    book, (damage,) = load_book(TARGET, [tmp_path / "absent", own, shared])
+    found, exact = best(book)
+    assert found is not None
+    assert (found.line.median_ms, exact) == (8.0, True)
+    assert (damage.path, damage.lines[0][0]) == (shared / "a.jsonl", 2)
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        Conv2d(1, 1, 1, 64, 64),
+        Conv2d(1, 7, 13, 64, 64),
+        Conv2d(3, 31, 2, 128, 192, epilogue=Epilogue("bias", outputs=("signs",))),
+        Conv2d(1, 224, 224, 64, 1000),
+    ],
+)
+def test_a_transferred_point_belongs_to_the_space(operator: Conv2d) -> None:
+    odd = record(point={"tile": [4, 3, 1], "order": "filters", "unroll": 2})
+    chosen = choose(operator, TARGET, 2, RecordBook(TARGET, [[odd]]))
+    setting = Setting(operator, TARGET, 2)
+    row = row_named(operator, TARGET, chosen.row.lowering.name)
+    assert row is not None
+    assert chosen.schedule == "transferred"
+    assert chosen.point.tile in row.space.tiles(setting)
+    assert chosen.point.variant in row.space.variants(setting)
+    assert chosen.point.variant["order"] == "filters"

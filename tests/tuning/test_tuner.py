@@ -1,0 +1,300 @@
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.tuning.fakes import (
+    CONV,
+    DOTTED,
+    TARGET,
+    WIDE,
+    FakeRunner,
+    Outcome,
+    measured,
+    record,
+    seconds_of,
+    tasks,
+    trial,
+)
+from tvm_bnn.errors import NoCandidateError
+from tvm_bnn.ops import Operator
+from tvm_bnn.spaces.base import Point
+from tvm_bnn.tuning import events
+from tvm_bnn.tuning.journal import Journal
+from tvm_bnn.tuning.records import Record, read_records, write_records
+from tvm_bnn.tuning.tuner import Settings, Tuner
+from tvm_bnn.tuning.workdir import WorkDir
+from tvm_bnn.tuning.worker import Request
+
+Answer = Callable[[Request], Outcome]
+
+
+def tune(path: Path, runner: FakeRunner, trials: int, *operators: Operator, seed: int = 0) -> list[events.Event]:
+    """All events of one run."""
+    tuner = Tuner(tasks(*(operators or (CONV,))), WorkDir(path), runner, Settings(trials, seed))
+    return list(tuner.run())
+
+
+def told(happened: list[events.Event]) -> list[events.TrialDone]:
+    return [event for event in happened if isinstance(event, events.TrialDone)]
+
+
+def finished(happened: list[events.Event]) -> events.Finished:
+    (event,) = (event for event in happened if isinstance(event, events.Finished))
+    return event
+
+
+def records(path: Path) -> list[Record]:
+    found, damage = read_records(WorkDir(path).records / "measured.jsonl")
+    assert damage.lines == []
+    return found
+
+
+def points(path: Path) -> list[str]:
+    return [Point.from_dict(entry.point).key for entry in Journal(WorkDir(path).journal).open().trials]
+
+
+def failing(kind: str, message: str, when: Callable[[Request], bool]) -> Answer:
+    def answer(request: Request) -> Outcome:
+        return {"failure": kind, "message": message} if when(request) else measured(request)
+
+    return answer
+
+
+def after(calls: int, otherwise: Answer = measured) -> Answer:
+    """Measures so often, then the user presses Ctrl-C."""
+    left = iter(range(calls))
+
+    def answer(request: Request) -> Outcome:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return otherwise(request)
+
+    return answer
+
+
+def test_a_run_from_start_to_end(tmp_path: Path) -> None:
+    happened = tune(tmp_path, FakeRunner(), 20)
+    assert [type(event) for event in happened[:2]] == [events.Opened, events.Preflight]
+    assert [event.done for event in told(happened)] == list(range(1, 21))
+    assert {event.total for event in told(happened)} == {20}
+    assert all(event.eta >= 0 for event in told(happened))
+    assert isinstance(happened[-2], events.Settling)
+    assert not finished(happened).interrupted
+    assert len(set(points(tmp_path))) == 20
+
+
+def test_the_fastest_becomes_the_record_and_the_default_is_told(tmp_path: Path) -> None:
+    happened = tune(tmp_path, FakeRunner(), 20)
+    (kept,) = records(tmp_path)
+    assert finished(happened).records == (kept,)
+    (state,) = finished(happened).states
+    tried = {Point.from_dict(t.point).key: t.run_secs[0] for t in state.trials if t.run_secs}
+    default = state.task.row.space.default(state.task.setting).key
+    assert kept.point.key == min(tried, key=lambda key: tried[key])
+    assert kept.line.median_ms == pytest.approx(min(tried.values()) * 1e3)
+    assert kept.line.default_ms == pytest.approx(tried[default] * 1e3)
+    assert kept.line.trials == 20
+    assert kept.line.runs == 6
+    assert points(tmp_path)[0] == default
+
+
+def test_the_number_of_trials_is_a_total(tmp_path: Path) -> None:
+    tune(tmp_path, FakeRunner(), 8)
+    again = tune(tmp_path, FakeRunner(), 20)
+    assert isinstance(again[0], events.Opened)
+    assert again[0].held == 8
+    assert [event.done for event in told(again)] == list(range(9, 21))
+    before = WorkDir(tmp_path).journal.read_bytes()
+    assert len(set(points(tmp_path))) == 20
+    done = tune(tmp_path, FakeRunner(), 20)
+    assert told(done) == []
+    assert not any(isinstance(event, events.Preflight) for event in done)
+    assert WorkDir(tmp_path).journal.read_bytes() == before
+    assert len(records(tmp_path)) == 1
+
+
+def test_same_seed_same_points(tmp_path: Path) -> None:
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        tune(tmp_path / name, FakeRunner(), 40, CONV, WIDE, seed=seed)
+    assert points(tmp_path / "a") == points(tmp_path / "b")
+    assert points(tmp_path / "a") != points(tmp_path / "c")
+    assert records(tmp_path / "a") == records(tmp_path / "b")
+
+
+def test_every_trial_is_journalled_before_the_next_starts(tmp_path: Path) -> None:
+    runner, held = FakeRunner(), []
+
+    def answer(request: Request) -> Outcome:
+        held.append(len(points(tmp_path)))
+        return measured(request)
+
+    runner.answer = answer
+    tune(tmp_path, runner, 18)
+    assert held[:19] == [0, *range(18)]
+    asked = [Point.from_dict(request.point).key for request in runner.requests]
+    assert asked[1:19] == points(tmp_path)
+
+
+def test_failures_are_counted_by_kind_and_never_win(tmp_path: Path) -> None:
+    def answer(request: Request) -> Outcome:
+        if request.point["order"] == "filters":
+            return {"failure": "wrong", "message": "stream[0]: expected 1, got 2"}
+        if request.point["unroll"] == 2:
+            return {"failure": "timeout", "message": "not finished"}
+        return measured(request)
+
+    happened = tune(tmp_path, FakeRunner(answer), 24)
+    (state,) = finished(happened).states
+    assert set(state.failures) == {"wrong", "timeout"}
+    orders = Counter(entry.point["order"] for entry in state.trials)
+    assert state.failures["wrong"] == orders["filters"]
+    assert len(state.valid) + sum(state.failures.values()) == 24
+    assert all(entry.message for entry in state.trials if entry.failure)
+    assert records(tmp_path)[0].point.variant["order"] == "pixels"
+
+
+def test_an_interrupt_keeps_what_there_is(tmp_path: Path) -> None:
+    happened = tune(tmp_path, FakeRunner(after(1 + 5)), 40, CONV, WIDE)
+    last = finished(happened)
+    assert last.interrupted
+    assert len(points(tmp_path)) == 5
+    (kept,) = last.records
+    assert records(tmp_path) == [kept]
+    times = {key: seconds for key, seconds in _times(CONV, points(tmp_path))}
+    assert kept.point.key == min(times, key=lambda key: times[key])
+    assert kept.line.trials == 5
+    resumed = tune(tmp_path, FakeRunner(), 40, CONV, WIDE)
+    assert not finished(resumed).interrupted
+    assert len(points(tmp_path)) == 40
+    assert len(records(tmp_path)) == 2
+
+
+def _times(operator: Operator, keys: list[str]) -> Iterator[tuple[str, float]]:
+    for key in keys:
+        yield key, seconds_of(Request(operator.signature, "", 1, "", json.loads(key)))
+
+
+@pytest.mark.parametrize("calls", [0, 1, 1 + 12, 1 + 12 + 2])
+def test_an_interrupt_at_any_time(tmp_path: Path, calls: int) -> None:
+    """In the preflight, before the first trial, and while the winners are settled."""
+    happened = tune(tmp_path, FakeRunner(after(calls)), 12)
+    assert finished(happened).interrupted
+    assert len(points(tmp_path)) == min(12, max(0, calls - 1))
+    assert len(records(tmp_path)) == (calls > 1)
+
+
+def test_an_interrupt_of_a_resumed_run_loses_no_record(tmp_path: Path) -> None:
+    tune(tmp_path, FakeRunner(), 6)
+    before = records(tmp_path)[0]
+    happened = tune(tmp_path, FakeRunner(after(0)), 12)
+    assert finished(happened).interrupted
+    assert records(tmp_path)[0].point == before.point
+
+
+def test_a_task_without_a_valid_candidate(tmp_path: Path) -> None:
+    runner = FakeRunner(failing("build", "no such thing", lambda request: request.operator == WIDE.signature))
+    with raises_no_candidate("no such thing"):
+        tune(tmp_path, runner, 24, CONV, WIDE)
+    assert [kept.operator for kept in records(tmp_path)] == [CONV]
+    assert len(points(tmp_path)) == 24
+
+
+def test_the_first_cause_is_named(tmp_path: Path) -> None:
+    causes = iter(["the first", *["another"] * 100])
+
+    def answer(request: Request) -> Outcome:
+        if request.operator == CONV.signature:
+            return measured(request)
+        return {"failure": "crash", "message": next(causes)}
+
+    with raises_no_candidate("crash: the first"):
+        tune(tmp_path, FakeRunner(answer), 20, CONV, WIDE)
+
+
+def test_a_preflight_that_fails(tmp_path: Path) -> None:
+    runner = FakeRunner(failing("wrong", "stream[0]: expected 1, got 2", lambda request: True))
+    with raises_no_candidate("preflight.*wrong.*expected 1, got 2"):
+        tune(tmp_path, runner, 12)
+    assert len(runner.requests) == 1
+    assert points(tmp_path) == []
+
+
+@contextmanager
+def raises_no_candidate(match: str) -> Iterator[None]:
+    with pytest.raises(NoCandidateError, match=match) as error:
+        yield
+    assert error.value.hint
+
+
+def test_a_small_space_ends_early(tmp_path: Path) -> None:
+    (task,) = tasks(DOTTED)
+    happened = tune(tmp_path, FakeRunner(), 500, DOTTED)
+    assert 1 < task.points < 50
+    assert len(points(tmp_path)) == len(set(points(tmp_path))) == task.points
+    assert finished(happened).states[0].exhausted
+    assert told(tune(tmp_path, FakeRunner(), 500, DOTTED)) == []
+
+
+def test_trials_go_where_the_time_is_spent(tmp_path: Path) -> None:
+    def answer(request: Request) -> Outcome:
+        return {"run_secs": [seconds_of(request) * (100 if request.operator == WIDE.signature else 1)]}
+
+    happened = tune(tmp_path, FakeRunner(answer), 80, CONV, WIDE)
+    first, second = (len(state.trials) for state in finished(happened).states)
+    assert first == 16
+    assert second == 64
+
+
+def test_records_of_other_operators_stay(tmp_path: Path) -> None:
+    others = [record(WIDE), record(threads=1)]
+    write_records(WorkDir(tmp_path).records / "measured.jsonl", [*others, record(median_ms=77.0)])
+    tune(tmp_path, FakeRunner(), 4)
+    kept = records(tmp_path)
+    assert len(kept) == 3
+    assert [r for r in kept if r in others] == [r for r in kept if r.operator == WIDE or r.line.threads == 1]
+    assert 77.0 not in {r.line.median_ms for r in kept}
+
+
+def test_trials_of_other_tasks_do_not_count(tmp_path: Path) -> None:
+    journal = Journal(WorkDir(tmp_path).journal)
+    for other in (trial(threads=1), trial(space_version=99), trial(operator=WIDE.signature), trial(lowering="gone")):
+        journal.append(other)
+    happened = tune(tmp_path, FakeRunner(), 4)
+    assert isinstance(happened[0], events.Opened)
+    assert happened[0].held == 0
+    assert len(told(happened)) == 4
+    assert len(points(tmp_path)) == 8
+
+
+def test_a_damaged_journal_is_told_and_used(tmp_path: Path) -> None:
+    tune(tmp_path, FakeRunner(), 4)
+    path = WorkDir(tmp_path).journal
+    path.write_bytes(path.read_bytes()[:-20])
+    happened = tune(tmp_path, FakeRunner(), 4)
+    assert isinstance(happened[0], events.Opened)
+    assert happened[0].held == 3
+    assert [number for number, _ in happened[0].damaged] == [4]
+    assert len(points(tmp_path)) == 4
+
+
+def test_points_that_no_longer_fit_do_not_stop_a_run(tmp_path: Path) -> None:
+    Journal(WorkDir(tmp_path).journal).append(trial(point={"tile": [1000, 1, 1], "order": "pixels", "unroll": 0}))
+    assert len(told(tune(tmp_path, FakeRunner(), 4))) == 3
+
+
+def test_without_tasks(tmp_path: Path) -> None:
+    tuner = Tuner([], WorkDir(tmp_path), FakeRunner(), Settings(4))
+    last = finished(list(tuner.run()))
+    assert (last.records, last.interrupted) == ((), False)
+
+
+def test_requests_name_the_task(tmp_path: Path) -> None:
+    runner = FakeRunner()
+    tune(tmp_path, runner, 2, seed=5)
+    assert {(r.operator, r.target, r.threads, r.lowering, r.seed) for r in runner.requests} == {
+        (CONV.signature, TARGET.name, 2, "popcount-lanes", 5)
+    }

@@ -1,0 +1,87 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.tuning.fakes import CONV
+from tvm_bnn.lowering.registry import rows_for
+from tvm_bnn.ops import Conv2d
+from tvm_bnn.ops.tensors import Array
+from tvm_bnn.spaces.base import Setting
+from tvm_bnn.targets import resolve_host
+from tvm_bnn.tuning import worker
+from tvm_bnn.tuning.worker import Request, measure
+
+HOST = resolve_host()
+POINT = rows_for(CONV, HOST)[0].space.default(Setting(CONV, HOST, 2)).to_dict()
+REQUEST = Request(CONV.signature, HOST.name, 2, "popcount-lanes", POINT, repeat=3, min_repeat_ms=1)
+
+
+@pytest.fixture(autouse=True)
+def _no_tensors_kept() -> Iterator[None]:
+    worker._tensors.cache_clear()
+    yield
+    worker._tensors.cache_clear()
+
+
+def test_a_real_convolution_is_measured() -> None:
+    result = measure(REQUEST.to_dict())
+    assert set(result) == {"run_secs"}
+    assert len(result["run_secs"]) == 3
+    assert all(0 < seconds < 1 for seconds in result["run_secs"])
+
+
+def test_a_wrong_result_is_named_and_has_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Conv2d.reference
+
+    def planted(self: Conv2d, *arrays: Array) -> tuple[Array, ...]:
+        (stream,) = honest(self, *arrays)
+        stream = stream.copy()
+        stream[0, 2, 3, 5] ^= 1
+        return (stream,)
+
+    monkeypatch.setattr(Conv2d, "reference", planted)
+    result = measure(REQUEST.to_dict())
+    assert set(result) == {"failure", "message"}
+    assert result["failure"] == "wrong"
+    assert result["message"].startswith("stream[0, 2, 3, 5]: expected ")
+
+
+def test_an_output_left_alone_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs hold something else before each run, so that a kernel cannot pass on an earlier one's."""
+    assert "run_secs" in measure(REQUEST.to_dict())
+    monkeypatch.setattr(worker, "_build", lambda wanted: {"main": lambda *tensors: None})
+    result = measure(REQUEST.to_dict())
+    assert result["failure"] == "wrong"
+    assert result["message"].endswith("got 85")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"point": {"tile": [1, 2], "order": "pixels", "unroll": 0}}, ""),
+        ({"point": {"tile": [0, 0, 0]}}, "tile: expected"),
+        ({"lowering": "gone"}, "no lowering 'gone'"),
+        ({"operator": "nonsense"}, ""),
+        ({"target": "nowhere"}, "nowhere"),
+        ({"threads": 0}, "at least 1 thread"),
+    ],
+)
+def test_what_cannot_be_built(changes: dict[str, Any], message: str) -> None:
+    result = measure(replace(REQUEST, **changes).to_dict())
+    assert result["failure"] == "build"
+    assert message in result["message"]
+    assert result["message"]
+    assert "\n" not in result["message"]
+
+
+def test_a_kernel_that_refuses_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*tensors: Any) -> None:
+        raise RuntimeError("first\nlast " + "x" * 1000)
+
+    monkeypatch.setattr(worker, "_build", lambda wanted: {"main": refuse})
+    result = measure(REQUEST.to_dict())
+    assert result["failure"] == "run"
+    assert result["message"].startswith("last x")
+    assert len(result["message"]) == 500
