@@ -6,15 +6,13 @@ TVM from here.
 
 from __future__ import annotations
 
-import os
 import sys
 from types import ModuleType
 from typing import Any
 
-from tvm_bnn.targets import logical_cores
+from tvm_bnn.threads import offer_all_cores
 
-# On x86 TVM's thread pool takes half the logical cores, supposing two per core, unless it is told a number.
-os.environ.setdefault("TVM_NUM_THREADS", str(logical_cores()))
+offer_all_cores()
 
 import tvm
 from tvm import ir, relax, s_tir, te, tirx
@@ -33,16 +31,7 @@ __all__ = [
     "te",
     "tirx",
     "tvm",
-    "use_threads",
 ]
-
-
-def use_threads(threads: int) -> None:
-    """Let compiled code run on so many threads of this process: once, before anything runs.
-
-    The pool of this TVM does not grow again after it ran with fewer (seen with 1, then 2).
-    """
-    tvm.get_global_func("runtime.config_threadpool")(1, threads)
 
 
 def sign_word(left: Any, right: Any, start: Any, lanes: int, index: tuple[Any, ...]) -> Any:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tvm_bnn.threads import offer_all_cores, use_threads
+
 UInt8 = NDArray[np.uint8]
 
 
@@ -17,6 +19,7 @@ def runtime() -> Any:
     TVM's FFI loads torch, if there is one, only to get ahead of a clash of symbols on Windows. Running a compiled
     network has no use for it, and it is most of the time that a program takes to start.
     """
+    offer_all_cores()
     if "torch" in sys.modules or "tvm_ffi" in sys.modules:
         import tvm
 
@@ -31,8 +34,7 @@ def runtime() -> Any:
 
 def set_threads(threads: int) -> None:
     """Let kernels that are called from this thread use so many cores, at least 1."""
-    any_core = 1
-    runtime().get_global_func("runtime.config_threadpool")(any_core, threads)
+    use_threads(runtime(), threads)
 
 
 def machine(executable: Any) -> Any:

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tvm_bnn._tvm import build, tvm, use_threads
+from tvm_bnn._tvm import build, tvm
 from tvm_bnn.lowering.registry import row_named
 from tvm_bnn.ops import operator_from_signature
 from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import load
+from tvm_bnn.threads import use_threads
 from tvm_bnn.tuning.inputs import sample_inputs
 
 
@@ -68,7 +69,7 @@ def _build(wanted: Request) -> Any:
         raise ValueError(f"no lowering '{wanted.lowering}' for {operator.label()}")
     setting = Setting(operator, target, wanted.threads)
     function = row.space.scheduled(row.lowering.function(operator, target), setting, Point.from_dict(wanted.point))
-    use_threads(wanted.threads)
+    use_threads(tvm, wanted.threads)
     return build(function, target.tvm_target(wanted.threads))
 
 
