@@ -57,6 +57,11 @@ def test_a_silent_run_still_gives_signs_of_life(
     for done in range(1, 9):
         plain.told(told(held, trial(1e-3), done))
     assert 3 <= len(capsys.readouterr().err.splitlines()) < 8
+    for _ in range(4):
+        plain.told(events.Settling(held))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "measuring the finalists of conv2d 3x3 64->64 8x8 again"
+    assert len(lines) < 4
 
 
 def test_the_live_line_follows(monkeypatch: pytest.MonkeyPatch) -> None:

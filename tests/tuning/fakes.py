@@ -39,7 +39,7 @@ def trial(**changes: Any) -> Trial:
     return Trial(**{**fields, **outcome, **changes})
 
 
-def record(operator: Operator = CONV, **changes: Any) -> Record:
+def record(operator: Operator = CONV, /, **changes: Any) -> Record:
     """A record of ``operator``, measured on :data:`TARGET`, its default point."""
     row = row_named(operator, TARGET, "popcount-lanes")
     assert row is not None

@@ -59,11 +59,7 @@ def command(
     compiled = job.compile(dump)
     note(f"measuring, passes: {warmup} to warm up, {repeat} to count")
     measured = profile(job.model, compiled, warmup=warmup, repeat=repeat, seed=seed)
-    apart = abs(measured.total.median_ms / measured.operators_ms - 1)
-    if apart > _TOLERANCE:
-        note(
-            f"sum of operators and end to end are {percent(apart)} apart: measure on an idle machine, or --repeat more"
-        )
+    _compare_sums(measured)
     document = measured.model_dump(mode="json")
     show(_table(measured), document, document["operators"], output_format)
 

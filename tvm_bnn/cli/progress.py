@@ -47,6 +47,9 @@ class _Plain:
             _write(line)
         if isinstance(event, events.TrialDone) and self._worth_a_line(event):
             _write(f"[{event.done}/{event.total}] {_status(event)}")
+        elif isinstance(event, events.Settling) and time.monotonic() - self.last >= _PLAIN_SECONDS:
+            self.last = time.monotonic()
+            _write(_settling(event))
 
     def _worth_a_line(self, event: events.TrialDone) -> bool:
         index, best = event.state.task.index, event.state.best_ms
@@ -72,7 +75,7 @@ class _Live:
         if isinstance(event, events.TrialDone):
             self.live.update(self.bar, completed=event.done, total=event.total, description=_status(event))
         elif isinstance(event, events.Settling):
-            self.live.update(self.bar, description=f"measuring the finalists of {event.state.task.operator.label()}")
+            self.live.update(self.bar, description=_settling(event))
 
 
 def _write(line: str) -> None:
@@ -90,6 +93,10 @@ def _notes(event: events.Event) -> list[str]:
         label = event.state.task.operator.label()
         return [f"preflight: {label} builds, runs and equals the reference; about {_duration(event.eta)} to go"]
     return []
+
+
+def _settling(event: events.Settling) -> str:
+    return f"measuring the finalists of {event.state.task.operator.label()} again"
 
 
 def _status(event: events.TrialDone) -> str:

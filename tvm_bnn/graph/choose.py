@@ -41,12 +41,22 @@ class ChooseLowering:
         self.threads = threads
         self.choose = choose
         self.placed: list[Placed] = []
+        self.refusal: UsageError | None = None
 
     def __call__(self, module: Any) -> Any:
         """The module with every abstract operator lowered."""
         mutator = _Mutator(module, self)
-        mutator.builder_.update_func(module.get_global_var("main"), mutator.visit_expr(module["main"]))
+        mutator.builder_.update_func(module.get_global_var("main"), self._rewritten(mutator, module["main"]))
         return mutator.builder_.get()
+
+    def _rewritten(self, mutator: Any, function: Any) -> Any:
+        try:
+            return mutator.visit_expr(function)
+        except Exception:
+            # On its way through TVM an error loses its type and its hint.
+            if self.refusal is not None:
+                raise self.refusal from None
+            raise
 
 
 @relax.expr_functor.mutator
@@ -82,7 +92,8 @@ class _Mutator(relax.PyExprMutator):
         try:
             return self.phase.choose(operator)
         except UsageError as error:
-            raise UsageError(f"{name}: {error.message}", error.hint) from error
+            self.phase.refusal = UsageError(f"{name}: {error.message}", error.hint)
+            raise self.phase.refusal from error
 
     def _reshaped(self, value: Any, shape: tuple[int, ...]) -> Any:
         same = tuple(int(extent) for extent in value.ty.shape) == shape

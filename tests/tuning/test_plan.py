@@ -1,0 +1,62 @@
+from dataclasses import replace
+
+import pytest
+
+from tests.tuning.fakes import CONV, TARGET, WIDE, record
+from tvm_bnn.ops import Conv2d, Epilogue, Labels
+from tvm_bnn.spaces.base import Setting
+from tvm_bnn.tuning.plan import choose, default_choice
+from tvm_bnn.tuning.records import RecordBook
+from tvm_bnn.tuning.task import extract_tasks
+
+MASKED = Conv2d(1, 5, 5, 24, 12, groups=3, epilogue=Epilogue("none", outputs=("signs",)))
+LABELS = Labels(1, 2, 8, 3, 4)
+
+
+def test_without_records() -> None:
+    assert [default_choice(op, TARGET, 2).schedule for op in (CONV, MASKED, LABELS)] == [
+        "default",
+        "fallback",
+        "default",
+    ]
+    assert not default_choice(CONV, TARGET, 2).searched
+    assert choose(CONV, TARGET, 2, RecordBook(TARGET)) == default_choice(CONV, TARGET, 2)
+
+
+def test_a_record_of_this_operator() -> None:
+    point = {"tile": [1, 2, 4], "order": "filters", "unroll": 0}
+    chosen = choose(CONV, TARGET, 2, RecordBook(TARGET, [[record(point=point)]]))
+    assert chosen.schedule == "tuned"
+    assert chosen.point.to_dict() == point
+    assert chosen.record == record(point=point)
+    assert chosen.searched
+
+
+@pytest.mark.parametrize("operator", [WIDE, replace(CONV, width=1), replace(CONV, batch=2)])
+def test_a_record_of_another_operator(operator: Conv2d) -> None:
+    chosen = choose(operator, TARGET, 2, RecordBook(TARGET, [[record()]]))
+    assert chosen.schedule == "transferred"
+    assert chosen.searched
+
+
+def test_a_lowering_that_declines_here_is_not_used() -> None:
+    book = RecordBook(TARGET, [[record(replace(MASKED, groups=1), operator=MASKED.to_dict())]])
+    assert book.best(MASKED, TARGET, 2)[1]
+    assert choose(MASKED, TARGET, 2, book).schedule == "fallback"
+
+
+def test_a_tile_that_is_out_of_the_space_is_mended() -> None:
+    chosen = choose(CONV, TARGET, 2, RecordBook(TARGET, [[record(point={"tile": [4000], "order": "sideways"})]]))
+    setting = Setting(CONV, TARGET, 2)
+    assert chosen.point.tile in chosen.row.space.tiles(setting)
+    assert chosen.point.variant in chosen.row.space.variants(setting)
+
+
+def test_tasks_are_the_distinct_operators_with_a_choice() -> None:
+    pairs = [("a", CONV), ("b", LABELS), ("c", WIDE), ("d", CONV), ("e", MASKED)]
+    tasks = extract_tasks(iter(pairs), TARGET, 2)
+    assert [(t.index, t.operator, t.count, t.places) for t in tasks] == [(0, CONV, 2, ("a", "d")), (1, WIDE, 1, ("c",))]
+    assert tasks[0].key == (CONV.signature, "popcount-lanes", 1, 2)
+    assert tasks[0].points == len(tasks[0].row.space.tiles(tasks[0].setting)) * len(
+        tasks[0].row.space.variants(tasks[0].setting)
+    )
