@@ -7,7 +7,6 @@ from tvm_bnn.ops import Conv2d, Epilogue, Labels
 from tvm_bnn.spaces.base import Setting
 from tvm_bnn.tuning.plan import choose, default_choice
 from tvm_bnn.tuning.records import RecordBook
-from tvm_bnn.tuning.task import extract_tasks
 
 MASKED = Conv2d(1, 5, 5, 24, 12, groups=3, epilogue=Epilogue("none", outputs=("signs",)))
 LABELS = Labels(1, 2, 8, 3, 4)
@@ -50,13 +49,3 @@ def test_a_tile_that_is_out_of_the_space_is_mended() -> None:
     setting = Setting(CONV, TARGET, 2)
     assert chosen.point.tile in chosen.row.space.tiles(setting)
     assert chosen.point.variant in chosen.row.space.variants(setting)
-
-
-def test_tasks_are_the_distinct_operators_with_a_choice() -> None:
-    pairs = [("a", CONV), ("b", LABELS), ("c", WIDE), ("d", CONV), ("e", MASKED)]
-    tasks = extract_tasks(iter(pairs), TARGET, 2)
-    assert [(t.index, t.operator, t.count, t.places) for t in tasks] == [(0, CONV, 2, ("a", "d")), (1, WIDE, 1, ("c",))]
-    assert tasks[0].key == (CONV.signature, "popcount-lanes", 1, 2)
-    assert tasks[0].points == len(tasks[0].row.space.tiles(tasks[0].setting)) * len(
-        tasks[0].row.space.variants(tasks[0].setting)
-    )
