@@ -1,7 +1,7 @@
 """Single binary layers: default against tuned, one thread against two.
 
-Every figure is the median of runs in a measuring process of its own, because the thread pool of one process cannot
-grow; the points that are compared are measured in turn within one process.
+Every figure is the median of runs in a measuring process; the points that are compared are measured in turn within
+one.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,6 +35,20 @@ def write_atomic(path: Path | str, data: bytes | str) -> None:
         raise UsageError(
             f"cannot write '{path}': {error.strerror or error}", "choose a writable place with enough free space"
         ) from error
+
+
+def keep_beside(path: Path, lines: Sequence[bytes]) -> None:
+    """Add lines that cannot be used to the file of the same name that ends in ``.damaged``; nothing is lost.
+
+    Raises:
+        UsageError: that file cannot be read or written.
+    """
+    beside = path.with_suffix(".damaged")
+    try:
+        before = beside.read_bytes() if beside.exists() else b""
+    except OSError as error:
+        raise UsageError(f"cannot read '{beside}': {error.strerror}", "check its rights") from error
+    write_atomic(beside, before + b"".join(line + b"\n" for line in lines))
 
 
 def _replace(place: Path, content: bytes) -> None:

@@ -9,17 +9,17 @@ from tvm_bnn.targets import logical_cores
 
 
 def offer_all_cores() -> None:
-    """Let the pool have every core; to be called before TVM is imported.
+    """Let the pool have every core; to be called before TVM is imported. What the user has set stays.
 
-    On x86 the pool takes half of the logical cores, supposing two per physical one, unless it is told a number.
+    On x86 the pool takes half of the logical cores, supposing two per physical one, unless it is told a number. It
+    also ties each worker to a core and trusts that the calling thread runs elsewhere; where that one happens to sit
+    on a worker's core, both share it for as long as the process lives, at half the speed. Untied they spread.
     """
     os.environ.setdefault("TVM_NUM_THREADS", str(logical_cores()))
+    os.environ.setdefault("TVM_BIND_THREADS", "0")
 
 
 def use_threads(tvm: Any, threads: int) -> None:
-    """Let compiled code run on so many threads of this process: once, before anything runs.
-
-    The pool of this TVM does not grow again after it ran with fewer (seen with 1, then 2).
-    """
+    """Let compiled code that is called from this thread run on so many threads, the caller included."""
     any_core = 1
     tvm.get_global_func("runtime.config_threadpool")(any_core, threads)

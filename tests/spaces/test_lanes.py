@@ -85,6 +85,13 @@ def test_unrolling_stays_short_and_each_depth_differs() -> None:
     assert {variant["unroll"] for variant in Lanes().variants(shallow)} == {0, 1}
 
 
+def test_one_block_of_filters_has_one_order() -> None:
+    for channels, orders in ((1, {"pixels"}), (64, {"pixels"}), (65, {"pixels", "filters"})):
+        setting = Setting(replace(CONV, out_channels=channels, in_channels=512), TARGETS[0], 2)
+        assert {variant["order"] for variant in Lanes().variants(setting)} == orders
+        assert Lanes().default(setting).variant["order"] in orders
+
+
 def test_many_weights_put_filters_outermost() -> None:
     orders = [
         Lanes().default(Setting(replace(CONV, in_channels=channels, out_channels=channels), TARGETS[0], 2))

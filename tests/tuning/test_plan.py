@@ -23,7 +23,7 @@ def test_without_records() -> None:
 
 
 def test_a_record_of_this_operator() -> None:
-    point = {"tile": [1, 2, 4], "order": "filters", "unroll": 0}
+    point = {"tile": [1, 2, 4], "order": "pixels", "unroll": 0}
     chosen = choose(CONV, TARGET, 2, RecordBook(TARGET, [[record(point=point)]]))
     assert chosen.schedule == "tuned"
     assert chosen.point.to_dict() == point

@@ -10,7 +10,16 @@ from tvm_bnn.ops import Conv2d, Dense, Epilogue
 from tvm_bnn.spaces.base import Setting
 from tvm_bnn.targets import load
 from tvm_bnn.tuning.plan import choose
-from tvm_bnn.tuning.records import Record, RecordBook, load_book, read_records, record_files, write_records
+from tvm_bnn.tuning.records import (
+    Damage,
+    Record,
+    RecordBook,
+    load_book,
+    read_records,
+    record_files,
+    update_records,
+    write_records,
+)
 
 OTHER = load("x86-avx512")
 
@@ -155,4 +164,14 @@ def test_a_transferred_point_belongs_to_the_space(operator: Conv2d) -> None:
     assert chosen.schedule == "transferred"
     assert chosen.point.tile in row.space.tiles(setting)
     assert chosen.point.variant in row.space.variants(setting)
-    assert chosen.point.variant["order"] == "filters"
+    assert chosen.point.variant["order"] == ("filters" if operator.out_channels > 64 else "pixels")
+
+
+def test_damaged_lines_are_kept_when_the_file_is_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "measured.jsonl"
+    good = record()
+    write_records(path, [good])
+    path.write_bytes(b"not a record \xff\n" + path.read_bytes())
+    update_records(path, [good])
+    assert read_records(path) == ([good], Damage(path))
+    assert (tmp_path / "measured.damaged").read_bytes() == b"not a record \xff\n"

@@ -153,11 +153,11 @@ def test_the_number_of_trials_is_a_total(tmp_path: Path) -> None:
     assert len(records(tmp_path)) == 1
 
 
-@pytest.mark.usefixtures("real_search")
 def test_same_seed_same_points(tmp_path: Path) -> None:
+    """As far as the tuner goes; for the search see there."""
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         (tmp_path / name).mkdir()
-        tune(tmp_path / name, FakeRunner(), 22, WIDE, seed=seed)
+        tune(tmp_path / name, FakeRunner(), 40, CONV, WIDE, seed=seed)
     assert points(tmp_path / "a") == points(tmp_path / "b")
     assert points(tmp_path / "a") != points(tmp_path / "c")
     assert records(tmp_path / "a") == records(tmp_path / "b")
@@ -185,7 +185,7 @@ def test_failures_are_counted_by_kind_and_never_win(tmp_path: Path) -> None:
             return {"failure": "timeout", "message": "not finished"}
         return measured(request)
 
-    happened = tune(tmp_path, FakeRunner(answer), 24)
+    happened = tune(tmp_path, FakeRunner(answer), 24, WIDE)
     (state,) = finished(happened).states
     assert set(state.failures) == {"wrong", "timeout"}
     orders = Counter(entry.point["order"] for entry in state.trials)

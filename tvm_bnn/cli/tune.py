@@ -124,16 +124,25 @@ def _tuner(
 
 
 def _follow(tuner: Any) -> Finished:
-    """Show the events of a run; the last one."""
+    """Show the events of a run; the last one.
+
+    An interruption that arrives while an event is shown is handed to the tuner, which then keeps what it has.
+    """
     from tvm_bnn.cli.progress import progress
 
     with progress() as told:
-        last = None
-        for event in tuner.run():
-            told(event)
-            last = event
-    assert last is not None
-    return last
+        run = tuner.run()
+        last = next(run)
+        while True:
+            try:
+                told(last)
+            except KeyboardInterrupt as interruption:
+                last = run.throw(interruption)
+                continue
+            try:
+                last = next(run)
+            except StopIteration:
+                return last
 
 
 def _task_row(task: Task) -> dict[str, Any]:

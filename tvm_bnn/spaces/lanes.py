@@ -35,9 +35,6 @@ from tvm_bnn.ops.dense import Dense
 from tvm_bnn.spaces import portable
 from tvm_bnn.spaces.base import Point, Setting, Space, Tile, Variant
 
-_WEIGHT_BYTES_KEPT = 24 * 1024
-"""Above this a filter block does not stay in a first-level cache along with the map: filters go outermost."""
-
 _UNROLLED_LIMIT = 36
 """Longest unrolled reduction, in steps: beyond it the loop body outgrows the instruction cache."""
 
@@ -51,10 +48,10 @@ class Lanes(Space):
     ragged: ClassVar[bool] = True
 
     def variants(self, setting: Setting) -> list[Variant]:
-        """Both orders, each depth of unrolling that stays within the instruction cache."""
+        """Each order, each depth of unrolling that stays within the instruction cache."""
         depths = [depth for depth in range(4) if _unrolled(setting, depth) <= _UNROLLED_LIMIT]
         distinct = [d for d in depths if d == 0 or _unrolled(setting, d) > _unrolled(setting, d - 1)]
-        return [{"order": order, "unroll": depth} for order in ("pixels", "filters") for depth in distinct]
+        return [{"order": order, "unroll": depth} for order in _orders(setting) for depth in distinct]
 
     def tiles(self, setting: Setting) -> list[Tile]:
         """Tiles whose accumulators fit the vector registers; imperfect ones too."""
@@ -80,7 +77,9 @@ class Lanes(Space):
             ragged = rows % r > 0 or columns % c > 0
             return (ragged + 4 * (waste - 1) + abs(math.log2(r * c * v / wanted)) + abs(math.log2(v / 2)) / 4, r)
 
-        order = "filters" if _weight_bytes(setting) > _WEIGHT_BYTES_KEPT else "pixels"
+        # Weights that leave room for the map in the first-level cache stay there anyway.
+        kept = setting.target.peak("l1d_bytes") * 3 / 4
+        order = _orders(setting)[-1] if _weight_bytes(setting) > kept else "pixels"
         depth = max((v["unroll"] for v in self.variants(setting) if int(v["unroll"]) <= 1), default=0)
         return Point(min(self.tiles(setting), key=badness), {"order": order, "unroll": depth})
 
@@ -180,6 +179,12 @@ def _map_size(setting: Setting) -> tuple[int, int]:
     return (1, shape[0]) if len(shape) == 2 else (shape[1], shape[2])
 
 
+def _orders(setting: Setting) -> tuple[str, ...]:
+    """Which loops may come outermost; with a single block of output channels both orders are the same loops."""
+    single = setting.operator.kind == "real_conv2d" or _operator(setting).accumulator_shape()[-1] <= CHANNEL_ALIGNMENT
+    return ("pixels",) if single else ("pixels", "filters")
+
+
 def _vectors(setting: Setting) -> int:
     """Extent of the axis ``vector``."""
     lanes = setting.target.lanes
@@ -189,8 +194,8 @@ def _vectors(setting: Setting) -> int:
 
 
 def _accumulators(setting: Setting) -> int:
-    """Vector registers an arrangement may use for sums: 24 of 32, 12 of 16."""
-    return 24 if setting.target.lanes in (4, 16) else 12
+    """Vector registers an arrangement may use for sums: three quarters, the rest is for operands."""
+    return int(setting.target.peak("vector_registers")) * 3 // 4
 
 
 def _reduction(setting: Setting) -> tuple[int, ...]:

@@ -109,6 +109,7 @@ class FactsTable(_Part):
     """The table `[facts]`: what a roofline and a loop arrangement need to know of a CPU."""
 
     vector_bits: FactEntry
+    vector_registers: FactEntry
     l1d_bytes: FactEntry
     l2_bytes: FactEntry
     binary_gops_per_core: FactEntry

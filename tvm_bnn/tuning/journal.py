@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tvm_bnn.errors import UsageError
-from tvm_bnn.files import write_atomic
+from tvm_bnn.files import keep_beside, write_atomic
 from tvm_bnn.spaces.base import Point
 
 FailureKind = Literal["build", "run", "timeout", "crash", "wrong"]
@@ -91,9 +91,7 @@ class Journal:
 
     def _set_aside(self, good: list[tuple[bytes, Trial]], damaged: list[tuple[int, bytes, str]]) -> None:
         if damaged:
-            beside = self.path.with_suffix(".damaged")
-            before = beside.read_bytes() if beside.exists() else b""
-            write_atomic(beside, before + b"".join(line + b"\n" for _, line, _ in damaged))
+            keep_beside(self.path, [line for _, line, _ in damaged])
         write_atomic(self.path, b"".join(line + b"\n" for line, _ in good))
 
     def append(self, trial: Trial) -> None:

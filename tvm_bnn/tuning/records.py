@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tvm_bnn.errors import UsageError
-from tvm_bnn.files import write_atomic
+from tvm_bnn.files import keep_beside, write_atomic
 from tvm_bnn.lowering.registry import ROWS
 from tvm_bnn.ops import Operator, operator_from_dict
 from tvm_bnn.resources import data_root
@@ -77,6 +77,11 @@ class Record:
         return (self.operator.kind, self.lowering, self.space_version) not in current
 
     @property
+    def subject(self) -> tuple[str, Operator, int]:
+        """What it is a record of: lowering, operator and number of threads."""
+        return self.line.lowering, self.operator, self.line.threads
+
+    @property
     def rank(self) -> tuple[bool, float]:
         """Sorts better records first: measured, then fast."""
         return self.line.evidence != "measured", self.line.median_ms
@@ -111,16 +116,32 @@ def read_records(path: Path) -> tuple[list[Record], Damage]:
         UsageError: where the file cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_bytes().splitlines()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", "check its rights") from error
     records, damage = [], Damage(path)
     for number, text in enumerate(lines, 1):
         try:
-            records.append(parse_record(text))
+            records.append(parse_record(text.decode(errors="replace")))
         except (ValueError, TypeError) as error:
             damage.lines.append((number, str(error)))
     return records, damage
+
+
+def update_records(path: Path, records: Sequence[Record]) -> None:
+    """Put records into a file: they replace those of the same operator, lowering and threads; the others stay.
+
+    Lines of the file that are no records are kept beside it.
+
+    Raises:
+        UsageError: where the file cannot be read or written.
+    """
+    held, damage = read_records(path) if path.exists() else ([], Damage(path))
+    if damage.lines:
+        raw = path.read_bytes().splitlines()
+        keep_beside(path, [raw[number - 1] for number, _ in damage.lines])
+    renewed = {record.subject for record in records}
+    write_records(path, [*(record for record in held if record.subject not in renewed), *records])
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:

@@ -12,7 +12,7 @@ from tvm_bnn import __version__
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.targets import cpu_model
 from tvm_bnn.tuning.journal import Trial
-from tvm_bnn.tuning.records import Record, RecordLine
+from tvm_bnn.tuning.records import Record, RecordLine, parse_record
 from tvm_bnn.tuning.runner import Runner
 from tvm_bnn.tuning.state import TaskState
 from tvm_bnn.tuning.task import Task
@@ -51,7 +51,7 @@ def settle(state: TaskState, measures: Measures | None, seed: int) -> Record:
     line = _line(state, points[winner], np.array(seconds[winner]) * 1e3)
     if default in seconds:
         line = line.model_copy(update={"default_ms": float(np.median(seconds[default]) * 1e3)})
-    return Record(line, state.task.operator, points[winner])
+    return parse_record(line.model_dump_json())
 
 
 def _finalists(state: TaskState, default: str) -> list[Trial]:

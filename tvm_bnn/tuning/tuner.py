@@ -11,7 +11,7 @@ from tvm_bnn.errors import NoCandidateError
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.tuning import events
 from tvm_bnn.tuning.journal import Journal, Trial
-from tvm_bnn.tuning.records import Record, read_records, write_records
+from tvm_bnn.tuning.records import Record, update_records
 from tvm_bnn.tuning.runner import Runner
 from tvm_bnn.tuning.search import Search
 from tvm_bnn.tuning.settle import settle
@@ -67,7 +67,7 @@ class Tuner:
         except KeyboardInterrupt:
             interrupted = True
             records = [settle(state, None, self.settings.seed) for state in self.states if state.valid]
-        self._write(records)
+        update_records(self.work.records / "measured.jsonl", records)
         yield events.Finished(tuple(self.states), tuple(records), interrupted)
         if not interrupted:
             self._refuse_invalid()
@@ -171,14 +171,6 @@ class Tuner:
                 yield events.Settling(state)
                 records.append(settle(state, self, self.settings.seed))
         return records
-
-    def _write(self, records: Sequence[Record]) -> None:
-        """Records of these tasks replace older ones of theirs; those of other operators stay."""
-        path = self.work.records / "measured.jsonl"
-        kept = read_records(path)[0] if path.exists() else []
-        renewed = {(r.line.lowering, r.operator, r.line.threads) for r in records}
-        kept = [r for r in kept if (r.line.lowering, r.operator, r.line.threads) not in renewed]
-        write_records(path, [*kept, *records])
 
     def _refuse_invalid(self) -> None:
         barren = [state for state in self.states if state.trials and not state.valid]

@@ -21,6 +21,8 @@ from tvm_bnn.targets import Target
 
 SCHEMA_VERSION = 1
 
+_LOCK, _BEFORE = "lock", "before-"
+
 
 @dataclass(frozen=True)
 class WorkDir:
@@ -54,7 +56,7 @@ def open_workdir(path: Path, target: Target, versions: dict[str, str], *, fresh:
     work = WorkDir(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise UsageError(
             f"expected a writable work dir, got '{path}': {error.strerror}", "name another with --work-dir"
@@ -79,15 +81,20 @@ def _lock(descriptor: int, path: Path) -> None:
 
 
 def _move_aside(work: WorkDir) -> None:
-    """Number what is there out of the way; nothing is deleted."""
-    kept = [p for p in (work.journal, work.records, work.identity) if p.exists()]
+    """Number what is there out of the way, what earlier runs set aside excepted; nothing is deleted."""
+    kept = [p for p in work.path.iterdir() if p.name != _LOCK and not p.name.startswith(_BEFORE)]
     if not kept:
         return
-    number = next(n for n in range(1, 10**6) if not (work.path / f"before-{n}").exists())
-    aside = work.path / f"before-{number}"
-    aside.mkdir()
-    for path in kept:
-        path.rename(aside / path.name)
+    number = next(n for n in range(1, 10**6) if not (work.path / f"{_BEFORE}{n}").exists())
+    aside = work.path / f"{_BEFORE}{number}"
+    try:
+        aside.mkdir()
+        for path in kept:
+            path.rename(aside / path.name)
+    except OSError as error:
+        raise UsageError(
+            f"cannot move what '{work.path}' holds aside: {error.strerror}", "name another with --work-dir"
+        ) from error
 
 
 def _identify(work: WorkDir, target: Target, versions: dict[str, str]) -> None:
