@@ -9,7 +9,8 @@ from tvm_bnn.lowering.dot_lanes import DotLanes
 def test_quads_are_neighbours_of_one_kernel_row() -> None:
     canonical, arrays = packed(DotLanes(), BYTES, AVX512)
     weight = arrays["weight"]
-    assert (weight.shape, weight.dtype) == ((2, 2, 3, 16, 4), np.int8)
+    assert weight.shape == (2, 2, 3, 16, 4)
+    assert weight.dtype == np.int8
     for channel, row, byte in itertools.product(range(32), range(2), range(12)):
         inside = channel < 20 and byte < 9
         wanted = canonical[row, byte // 3, byte % 3, channel] if inside else 0

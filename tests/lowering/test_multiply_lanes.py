@@ -13,7 +13,8 @@ def test_lanes_run_over_output_channels(target: Target) -> None:
     canonical, arrays = packed(MultiplyLanes(), BYTES, target)
     lanes, weight = target.lanes, arrays["weight"]
     vectors = -(-20 // lanes)
-    assert (weight.shape, weight.dtype) == ((vectors, 2, 3, 3, lanes), np.int32)
+    assert weight.shape == (vectors, 2, 3, 3, lanes)
+    assert weight.dtype == np.int32
     for vector, lane in itertools.product(range(vectors), range(lanes)):
         channel = vector * lanes + lane
         wanted = canonical[..., channel] if channel < 20 else np.zeros((2, 3, 3))

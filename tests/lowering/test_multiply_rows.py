@@ -7,7 +7,8 @@ from tvm_bnn.lowering.multiply_rows import MultiplyRows
 def test_rows_run_along_input_channels() -> None:
     canonical, arrays = packed(MultiplyRows(), DEEP, AVX2)
     weight = arrays["weight"]
-    assert (weight.shape, weight.dtype) == ((20, 2, 3, 17), np.int16)
+    assert weight.shape == (20, 2, 3, 17)
+    assert weight.dtype == np.int16
     for channel in range(20):
         np.testing.assert_array_equal(weight[channel], canonical[..., channel])
 

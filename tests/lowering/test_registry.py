@@ -50,7 +50,7 @@ def test_odd_convolutions(operator: Conv2d) -> None:
     check(operator, 1, rows_for(operator, TARGET))
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=8, deadline=None)
 @pytest.mark.parametrize("kind", sorted({row.lowering.kind for row in ROWS}))
 @given(data=st.data(), seed=seeds)
 def test_any_operator(kind: str, data: st.DataObject, seed: int) -> None:
@@ -84,14 +84,18 @@ def test_one_thread(operator: Operator) -> None:
     check(operator, 2, rows_for(operator, TARGET)[:1], threads=1)
 
 
-TUNABLE = [op for op in TILED if rows_for(op, TARGET)[0].space.points(Setting(op, TARGET, 2)) > 1]
+TUNABLE = [
+    pytest.param(row, operator, id=f"{row.lowering.name} {operator.label()}")
+    for operator in TILED
+    for row in rows_for(operator, TARGET)
+    if row.space.points(Setting(operator, TARGET, 2)) > 1
+]
 
 
-@pytest.mark.parametrize("operator", TUNABLE, ids=lambda operator: operator.label())
-def test_points_of_the_space(operator: Operator) -> None:
+@pytest.mark.parametrize(("row", "operator"), TUNABLE)
+def test_points_of_the_space(row: Row, operator: Operator) -> None:
     """Some points of every space, a ragged tile among them where there is one, give the same bytes."""
-    row, setting = rows_for(operator, TARGET)[0], Setting(operator, TARGET, 2)
-    check(operator, 4, [row], some_points(row, setting, np.random.default_rng(3)))
+    check(operator, 4, [row], some_points(row, Setting(operator, TARGET, 2), np.random.default_rng(3)))
 
 
 def some_points(row: Row, setting: Setting, rng: np.random.Generator) -> list[Point]:

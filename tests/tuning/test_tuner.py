@@ -253,6 +253,15 @@ def test_the_first_cause_is_named(tmp_path: Path) -> None:
         tune(tmp_path, FakeRunner(answer), 20, CONV, WIDE)
 
 
+def test_winners_that_turn_out_wrong_are_no_records(tmp_path: Path) -> None:
+    def when(request: Request) -> bool:
+        return request.operator == WIDE.signature and request.repeat == 10
+
+    with raises_no_candidate("wrong: stream"):
+        tune(tmp_path, FakeRunner(failing("wrong", "stream[0]: expected 1, got 2", when)), 24, CONV, WIDE)
+    assert [kept.operator for kept in records(tmp_path)] == [CONV]
+
+
 def test_a_preflight_that_fails(tmp_path: Path) -> None:
     runner = FakeRunner(failing("wrong", "stream[0]: expected 1, got 2", lambda request: True))
     with raises_no_candidate("preflight.*wrong.*expected 1, got 2"):

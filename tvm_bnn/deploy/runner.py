@@ -10,7 +10,7 @@ import numpy as np
 
 from tvm_bnn.deploy.host import check_host
 from tvm_bnn.deploy.manifest import LIBRARY, Manifest, read_manifest, verify_files
-from tvm_bnn.deploy.vm import UInt8, machine, runtime, set_threads, tensor
+from tvm_bnn.deploy.vm import UInt8, machine, on_threads, runtime, tensor
 from tvm_bnn.errors import ToolchainError, UsageError
 
 
@@ -65,10 +65,10 @@ class Runner:
             UsageError: another shape or dtype, or a network that yields no labels.
         """
         self._check(image)
-        set_threads(self._threads)
-        if image.ndim == 3:
-            return self._one(image)
-        return np.stack([self._one(picture) for picture in image])
+        with on_threads(self._threads):
+            if image.ndim == 3:
+                return self._one(image)
+            return np.stack([self._one(picture) for picture in image])
 
     def _check(self, image: UInt8) -> None:
         one = self.manifest.input.shape[1:]

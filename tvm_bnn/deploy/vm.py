@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_bnn.threads import offer_all_cores, use_threads
+from tvm_bnn.threads import offer_all_cores, running_on
 
 UInt8 = NDArray[np.uint8]
 
@@ -32,9 +33,9 @@ def runtime() -> Any:
     return tvm
 
 
-def set_threads(threads: int) -> None:
-    """Let kernels that are called from this thread use so many cores, at least 1."""
-    use_threads(runtime(), threads)
+def on_threads(threads: int) -> AbstractContextManager[None]:
+    """For the duration, kernels that are called from this thread use so many cores, at least 1."""
+    return running_on(runtime(), threads)
 
 
 def machine(executable: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tvm_bnn.deploy.vm import machine, set_threads, tensor
+from tvm_bnn.deploy.vm import machine, on_threads, tensor
 from tvm_bnn.graph.choose import Placed
 from tvm_bnn.graph.phases import Compiled
 from tvm_bnn.nn.integer import IMAGE, IntegerNetwork, Step
@@ -96,10 +96,10 @@ def compiled_trace(
             does not make those after it wrong.
     """
     observer = _Observer(compiled, network, teacher or {})
-    set_threads(compiled.threads)
     virtual_machine = machine(compiled.executable)
     virtual_machine.set_instrument(observer.instrument)
-    virtual_machine["main"](tensor(image))
+    with on_threads(compiled.threads):
+        virtual_machine["main"](tensor(image))
     return {IMAGE: image, **observer.values}
 
 

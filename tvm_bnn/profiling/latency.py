@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvm_bnn.deploy.vm import machine, set_threads, tensor
+from tvm_bnn.deploy.vm import machine, on_threads, tensor
 from tvm_bnn.graph.phases import Compiled
 
 Milliseconds = NDArray[np.float64]
@@ -51,12 +51,12 @@ def measure(compiled: Compiled, *, warmup: int, repeat: int, seed: int = 0) -> L
         repeat: passes that count, at least 1.
         seed: of the picture.
     """
-    set_threads(compiled.threads)
     picture = tensor(np.random.default_rng(seed).integers(0, 256, compiled.input_shape, np.uint8))
     plain, observed = machine(compiled.executable)["main"], machine(compiled.executable)
     stopwatch = Stopwatch([placed.function for placed in compiled.operators])
     observed.set_instrument(stopwatch.instrument)
-    passes = [(_pass(plain, picture), stopwatch.split(observed["main"], picture)) for _ in range(warmup + repeat)]
+    with on_threads(compiled.threads):
+        passes = [(_pass(plain, picture), stopwatch.split(observed["main"], picture)) for _ in range(warmup + repeat)]
     kept = passes[warmup:]
     return Latencies(np.array([split for _, split in kept]), np.array([total for total, _ in kept]))
 

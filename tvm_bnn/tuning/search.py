@@ -39,7 +39,8 @@ class Search:
         self.module = ir.IRModule({"main": function.with_attr("global_symbol", "main")})
         self.database = meta_schedule.database.MemoryDatabase()
         self.workload = self.database.commit_workload(self.module)
-        self.model = meta_schedule.cost_model.XGBModel(num_warmup_samples=min(20, batch))
+        # One core: the few samples are no work, and a team of threads that wait for each other takes many times longer.
+        self.model = meta_schedule.cost_model.XGBModel(num_warmup_samples=min(20, batch), num_tuning_cores=1)
         np.random.seed(seed)
         self.context = self._context(seed)
         self.seen: set[str] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -36,17 +36,25 @@ def versions() -> dict[str, str]:
     return {"tvm-bnn": __version__} | {name: importlib.metadata.version(p) for name, p in packages.items()}
 
 
-def settle(state: TaskState, measures: Measures | None, seed: int) -> Record:
-    """The record of a task that has valid trials.
+def settle(state: TaskState, measures: Measures | None) -> Record | None:
+    """The record of a task; None where it has no valid trials, or none that is right each time.
 
     The fastest trials and the default are measured again in turn, so that a lucky first measurement does not decide;
     without ``measures`` (an interrupted run) the trials stand as they are.
     """
     default = state.task.row.space.default(state.task.setting).key
-    seconds = {Point.from_dict(t.point).key: list(t.run_secs or []) for t in _finalists(state, default)}
-    points = {Point.from_dict(t.point).key: Point.from_dict(t.point) for t in _finalists(state, default)}
+    finalists = {Point.from_dict(t.point).key: t for t in _finalists(state, default)}
+    if not finalists:
+        return None
+    points = {key: Point.from_dict(trial.point) for key, trial in finalists.items()}
+    seconds = {key: list(trial.run_secs or []) for key, trial in finalists.items()}
     if measures is not None:
-        seconds = _again(state, measures, points) or seconds
+        again = _again(state, measures, points)
+        for key in again.wrong:
+            _disprove(finalists[key], again.wrong[key])
+        if len(again.wrong) == len(finalists):
+            return settle(state, measures)
+        seconds = again.seconds or {key: seconds[key] for key in seconds if key not in again.wrong}
     winner = min(seconds, key=lambda key: float(np.median(seconds[key])))
     line = _line(state, points[winner], np.array(seconds[winner]) * 1e3)
     if default in seconds:
@@ -59,13 +67,30 @@ def _finalists(state: TaskState, default: str) -> list[Trial]:
     return valid[:_FINALISTS] + [t for t in valid[_FINALISTS:] if Point.from_dict(t.point).key == default]
 
 
-def _again(state: TaskState, measures: Measures, points: dict[str, Point]) -> dict[str, list[float]]:
-    seconds: dict[str, list[float]] = {}
+@dataclass
+class _Again:
+    """What came of measuring again, by the key of the point: times, or what was wrong."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    wrong: dict[str, str] = field(default_factory=dict)
+
+
+def _again(state: TaskState, measures: Measures, points: dict[str, Point]) -> _Again:
+    again = _Again()
     for _ in range(_ROUNDS):
         for key, point in points.items():
             result = measures.runner.run(replace(measures.request(state.task, point), repeat=10))
-            seconds[key] = seconds.get(key, []) + result.get("run_secs", [])
-    return {key: times for key, times in seconds.items() if times}
+            if result.get("failure") == "wrong":
+                again.wrong[key] = result["message"]
+            elif "run_secs" in result:
+                again.seconds[key] = again.seconds.get(key, []) + result["run_secs"]
+    again.seconds = {key: times for key, times in again.seconds.items() if key not in again.wrong}
+    return again
+
+
+def _disprove(trial: Trial, message: str) -> None:
+    """A kernel that was right once and then wrong is wrong: its times no longer count in this run."""
+    trial.run_secs, trial.failure, trial.message = None, "wrong", message
 
 
 def _line(state: TaskState, point: Point, milliseconds: np.ndarray) -> RecordLine:

@@ -66,7 +66,8 @@ class Tuner:
             records = yield from self._settled()
         except KeyboardInterrupt:
             interrupted = True
-            records = [settle(state, None, self.settings.seed) for state in self.states if state.valid]
+            settled = (settle(state, None) for state in self.states)
+            records = [record for record in settled if record is not None]
         update_records(self.work.records / "measured.jsonl", records)
         yield events.Finished(tuple(self.states), tuple(records), interrupted)
         if not interrupted:
@@ -169,7 +170,8 @@ class Tuner:
         for state in self.states:
             if state.valid:
                 yield events.Settling(state)
-                records.append(settle(state, self, self.settings.seed))
+                record = settle(state, self)
+                records += [] if record is None else [record]
         return records
 
     def _refuse_invalid(self) -> None:

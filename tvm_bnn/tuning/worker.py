@@ -18,7 +18,7 @@ from tvm_bnn.lowering.registry import row_named
 from tvm_bnn.ops import operator_from_signature
 from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import load
-from tvm_bnn.threads import use_threads
+from tvm_bnn.threads import running_on
 from tvm_bnn.tuning.inputs import sample_inputs
 
 
@@ -49,10 +49,11 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
         return _failed("build", error)
     try:
         tensors = _tensors(wanted.operator, wanted.target, wanted.lowering, wanted.seed)
-        mismatch = _compare(kernel, wanted, tensors)
-        if mismatch:
-            return {"failure": "wrong", "message": mismatch}
-        return {"run_secs": _time(kernel, wanted, tensors)}
+        with running_on(tvm, wanted.threads):
+            mismatch = _compare(kernel, wanted, tensors)
+            if mismatch:
+                return {"failure": "wrong", "message": mismatch}
+            return {"run_secs": _time(kernel, wanted, tensors)}
     except Exception as error:
         return _failed("run", error)
 
@@ -69,7 +70,6 @@ def _build(wanted: Request) -> Any:
         raise ValueError(f"no lowering '{wanted.lowering}' for {operator.label()}")
     setting = Setting(operator, target, wanted.threads)
     function = row.space.scheduled(row.lowering.function(operator, target), setting, Point.from_dict(wanted.point))
-    use_threads(tvm, wanted.threads)
     return build(function, target.tvm_target(wanted.threads))
 
 
