@@ -61,7 +61,8 @@ def _replace(place: Path, content: bytes) -> None:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    _sync_folder(place.parent)
+    # The new name itself is only durable once its folder is.
+    flush(place.parent)
 
 
 def _write_through(path: Path, content: bytes) -> None:
@@ -71,10 +72,10 @@ def _write_through(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
-    # The new name itself is only durable once its folder is; some file systems cannot promise that.
+def flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk; some file systems cannot promise that."""
     with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:

@@ -3,9 +3,10 @@ import sys
 
 import pytest
 
+from tvm_bnn.cli.options import DEFAULT_MODEL
 from tvm_bnn.errors import UsageError
 from tvm_bnn.models.config import check_size
-from tvm_bnn.models.presets import DEFAULT_PRESET, PRESETS, preset
+from tvm_bnn.models.presets import PRESETS, preset
 
 
 def test_presets() -> None:
@@ -14,7 +15,7 @@ def test_presets() -> None:
         "kitti-road": (2, (384, 1248)),
         "ecssd": (2, (320, 320)),
     }
-    assert DEFAULT_PRESET in PRESETS
+    assert DEFAULT_MODEL in PRESETS
 
 
 def test_presets_make_sense() -> None:

@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.strategies import LIGHT, Array, pairs
-from tvm_bnn.ops.window import Window, as_pair
+from tvm_bnn.ops.window import Window
 
 windows = st.builds(Window, kernel=pairs(1, 4), stride=pairs(1, 3), dilation=pairs(1, 3), padding=pairs(0, 3))
 sizes = pairs(1, 9)
@@ -62,8 +62,3 @@ def test_gather_takes_every_tap(window: Window, size: tuple[int, int]) -> None:
 def test_gather_copies_nothing() -> None:
     padded = numbered((9, 9))
     assert np.shares_memory(Window((3, 3), (2, 1), (1, 2), (0, 0)).gather(padded), padded)
-
-
-@pytest.mark.parametrize(("setting", "pair"), [(3, (3, 3)), ((1, 3), (1, 3)), ([2, 5], (2, 5))])
-def test_one_number_stands_for_both_axes(setting: int | tuple[int, int], pair: tuple[int, int]) -> None:
-    assert as_pair(setting) == pair

@@ -18,7 +18,6 @@ def test_without_records() -> None:
         "fallback",
         "default",
     ]
-    assert not default_choice(CONV, TARGET, 2).searched
     assert choose(CONV, TARGET, 2, RecordBook(TARGET)) == default_choice(CONV, TARGET, 2)
 
 
@@ -28,14 +27,12 @@ def test_a_record_of_this_operator() -> None:
     assert chosen.schedule == "tuned"
     assert chosen.point.to_dict() == point
     assert chosen.record == record(point=point)
-    assert chosen.searched
 
 
 @pytest.mark.parametrize("operator", [WIDE, replace(CONV, width=1), replace(CONV, batch=2)])
 def test_a_record_of_another_operator(operator: Conv2d) -> None:
     chosen = choose(operator, TARGET, 2, RecordBook(TARGET, [[record()]]))
     assert chosen.schedule == "transferred"
-    assert chosen.searched
 
 
 def test_a_lowering_that_declines_here_is_not_used() -> None:

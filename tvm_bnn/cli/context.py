@@ -93,11 +93,11 @@ def _name_stale(book: RecordBook) -> None:
     from tvm_bnn.lowering.registry import ROWS
 
     current = {row.lowering.name: row.space.version for row in ROWS}
-    held = Counter((record.lowering, record.space_version) for shelf in book.shelves for record in shelf)
+    held = Counter((record.lowering, record.space_version) for record in book.stale)
     for (lowering, version), number in sorted(held.items()):
         if lowering not in current:
             note(f"{number} records of the unknown lowering {lowering} are not used")
-        elif version != current[lowering]:
+        else:
             note(f"{number} records of {lowering} are stale (space version {version}, now {current[lowering]})")
 
 

@@ -17,8 +17,8 @@ from tvm_bnn.deploy.manifest import (
     TensorContract,
     file_entry,
 )
-from tvm_bnn.deploy.place import aside, check_place, flush, written
-from tvm_bnn.files import write_atomic
+from tvm_bnn.deploy.place import aside, check_place, written
+from tvm_bnn.files import flush, write_atomic
 from tvm_bnn.graph.choose import Placed
 from tvm_bnn.graph.phases import Compiled
 from tvm_bnn.models.load import LoadedModel

@@ -6,11 +6,12 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from tvm_bnn.deploy.manifest import LIBRARY, MANIFEST, README, is_bundle
 from tvm_bnn.errors import UsageError
+from tvm_bnn.files import flush
 
 
 def check_place(path: Path) -> None:
@@ -79,13 +80,3 @@ def _exchange(new: Path, place: Path, old: Path) -> None:
             old.rename(place)
         raise
     flush(place.parent)
-
-
-def flush(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on disk; some file systems cannot promise that."""
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

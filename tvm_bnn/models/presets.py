@@ -8,8 +8,6 @@ from tvm_bnn.data.classes import ClassInfo
 from tvm_bnn.errors import UsageError, closest
 from tvm_bnn.models.config import SegmentationConfig
 
-DEFAULT_PRESET = "cityscapes"
-
 CITYSCAPES_CLASSES = (
     ClassInfo("road", (128, 64, 128)),
     ClassInfo("sidewalk", (244, 35, 232)),

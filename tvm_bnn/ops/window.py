@@ -44,8 +44,3 @@ class Window:
         """Pad [N, H, W, C] by ``padding`` with ``fill``."""
         rows, columns = self.padding
         return np.pad(values, ((0, 0), (rows, rows), (columns, columns), (0, 0)), constant_values=fill)
-
-
-def as_pair(value: int | Pair) -> Pair:
-    """Read a setting that may be one number for both axes."""
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))

@@ -33,11 +33,6 @@ class Choice:
         function = self.row.lowering.function(operator, target)
         return self.row.space.scheduled(function, Setting(operator, target, threads), self.point)
 
-    @property
-    def searched(self) -> bool:
-        """Whether a tuner has, or could have, anything to choose here."""
-        return self.schedule in ("tuned", "transferred")
-
 
 def tunable(row: Row, setting: Setting) -> bool:
     """Whether the row's space has more than one point."""
