@@ -78,6 +78,19 @@ def import_exported_program(program: Any, converters: dict[str, Any]) -> Any:
     return from_exported_program(program, custom_convert_map=converters, unwrap_unit_return_tuple=True)
 
 
+def numbered(call: Any, number: int) -> Any:
+    """The same call with a number that stays with it through all phases: as the line of its source."""
+    span = ir.Span(ir.SourceName("kernel"), number, number, 0, 0)
+    return ir.Call(call.op, call.args, call.attrs, call.ty_args, span, call.ty)
+
+
+def numbers_of_calls(function: Any) -> list[int]:
+    """The numbers of all numbered calls in a Relax function, in the order of execution."""
+    bindings = (binding.value for block in function.body.blocks for binding in block.bindings)
+    spans = (value.span for value in bindings if isinstance(value, ir.Call) and value.span)
+    return [int(span.line) for span in spans if str(span.source_name.name) == "kernel"]
+
+
 def build_executable(module: Any, target: Any) -> Any:
     """Executable of a Relax module that has been through all of its own phases."""
     return relax.build(module, target=tvm.target.Target(target), relax_pipeline=None)

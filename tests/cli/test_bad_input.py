@@ -29,7 +29,7 @@ def command(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
         (["nowhere.safetensors"], "got no file at 'nowhere.safetensors'", "give a .safetensors file or a preset"),
         (["no.such.module:network"], "got 'no.such.module:network'", "check the spelling"),
         (["tests.tiny:missing"], "got 'tests.tiny:missing'", "check the spelling"),
-        (["tests.tiny:unsupported"], "cannot freeze Softmax at activation.0", "supported: BinaryConv2d"),
+        (["tests.tiny:unsupported"], "cannot freeze Unsupported: ", "no decisions by values or sizes"),
         (["tests.tiny:network", "--input-size", "18x24"], "expected multiples of 4, got 18x24", "height 16 or 20"),
         (
             ["tests.tiny:network", "--records", "nowhere"],

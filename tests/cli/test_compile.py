@@ -22,7 +22,7 @@ def test_writes_a_bundle(cli: Cli, tmp_path: Path) -> None:
     verify_files(bundle, read_manifest(bundle))
     assert out.splitlines()[1].split() == ["folder", str(bundle)]
     assert err.splitlines()[-1] == f"writing {bundle}"
-    assert "1-choose_lowering.py" in [path.name for path in (tmp_path / "dump").iterdir()]
+    assert "2-choose_lowering.py" in [path.name for path in (tmp_path / "dump").iterdir()]
 
 
 def test_json_is_the_manifest(cli: Cli, tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def searched(model: LoadedModel) -> dict[str, Operator]:
     """The operators that have something to tune, by name."""
     host = resolve_host()
     return {
-        step.name: operator
-        for step, operator in model.network.at((1, *model.input_size, 3))
+        name: operator
+        for name, operator in model.network.operators_at((1, *model.input_size, 3))
         if tunable(default_choice(operator, host, 1).row, Setting(operator, host, 1))
     }
 

@@ -34,7 +34,7 @@ def record_line(operator: Operator, **changes: Any) -> str:
 
 
 def operators(model: LoadedModel) -> list[Operator]:
-    return [operator for _, operator in model.network.at((1, *model.input_size, 3))]
+    return [operator for _, operator in model.network.operators_at((1, *model.input_size, 3))]
 
 
 def write(folder: Path, *lines: str) -> Path:

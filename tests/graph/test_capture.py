@@ -10,7 +10,7 @@ from tvm_bnn.models.load import LoadedModel
 
 def test_capture_decides_nothing_about_bits(tiny_model: LoadedModel) -> None:
     text = capture(tiny_model.network, SHAPE).script(show_meta=False)
-    for kind in {step.operator.kind for step in tiny_model.network.steps}:
+    for kind in {step.operator.kind for step in tiny_model.network.integer_steps}:
         assert f"tvm_bnn.{kind}" in text
     assert "prim_func" not in text
 

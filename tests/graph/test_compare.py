@@ -62,7 +62,7 @@ def test_taught_by_the_reference(network: IntegerNetwork, compiled: Compiled) ->
 
 @pytest.mark.parametrize("number", [1, 3, 7])
 def test_a_planted_difference_is_found(network: IntegerNetwork, number: int) -> None:
-    step = network.steps[number]
+    step = network.integer_steps[number]
     wanted = reference(network, image(2))
     value = step.outputs[0]
     changed = wanted[value].copy()
@@ -81,7 +81,7 @@ def test_a_planted_difference_is_found(network: IntegerNetwork, number: int) -> 
 
 def test_a_wrong_parameter_is_found_at_its_operator(network: IntegerNetwork, compiled: Compiled) -> None:
     """The compiled network against one whose threshold or weight was changed by one, free and taught."""
-    step = next(s for s in network.steps if s.name == "fine.conv")
+    step = next(s for s in network.integer_steps if s.name == "fine.conv")
     assert isinstance(step.operator, AccumulatingOperator)
     buffers = {name: tensor.numpy().copy() for name, tensor in network.named_buffers()}
     (weight,) = (name for name in step.parameters if name.endswith("weight"))
@@ -92,7 +92,7 @@ def test_a_wrong_parameter_is_found_at_its_operator(network: IntegerNetwork, com
     assert free is not None
     assert free.operator == "fine.conv"
     taught = compiled_trace(compiled, network, image(3), wrong)
-    apart = {s.name for s in network.steps for v in s.outputs if not np.array_equal(taught[v], wrong[v])}
+    apart = {s.name for s in network.integer_steps for v in s.outputs if not np.array_equal(taught[v], wrong[v])}
     assert apart == {"fine.conv"}
 
 
@@ -106,7 +106,7 @@ def test_runs_that_cannot_be_compared(network: IntegerNetwork) -> None:
     run = reference(network, image(0))
     with pytest.raises(ValueError, match="none of its values in both"):
         first_divergence(network, run, {})
-    value = network.steps[0].outputs[0]
+    value = network.integer_steps[0].outputs[0]
     with pytest.raises(ValueError, match="one shape in both runs"):
         first_divergence(network, run, {value: run[value][:, :1]})
 

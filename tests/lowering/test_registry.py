@@ -12,9 +12,21 @@ from hypothesis import strategies as st
 from tests.strategies import BY_KIND, ODD_CONVS, random_inputs, seeds
 from tvm_bnn._tvm import build, tvm
 from tvm_bnn.lowering.registry import ROWS, Row, rows_for
-from tvm_bnn.ops import AccumulatingOperator, Conv2d, Dense, Epilogue, Labels, Operator, RealConv2d, Upsample2x
+from tvm_bnn.ops import (
+    AccumulatingOperator,
+    AnchorPool,
+    ChannelGate,
+    Conv2d,
+    Dense,
+    Epilogue,
+    Labels,
+    Operator,
+    PooledAttention,
+    RealConv2d,
+    Upsample2x,
+)
 from tvm_bnn.spaces.base import Point, Setting
-from tvm_bnn.spaces.lanes import DotLoops
+from tvm_bnn.spaces.lanes import Lanes
 from tvm_bnn.targets import resolve_host
 
 TARGET = resolve_host()
@@ -69,6 +81,10 @@ TILED: tuple[Operator, ...] = (
     RealConv2d(1, 9, 10, 16, 64, stride=(2, 2), epilogue=Epilogue(rprelu=True, outputs=("stream", "signs"))),
     RealConv2d(1, 8, 9, 64, 2, kernel=(1, 1), padding=(0, 0), input_dtype="int16", epilogue=Epilogue()),
     Upsample2x(1, 6, 13, 64, epilogue=FULL),
+    AnchorPool(2, 17, 24, 64, epilogue=FULL),
+    PooledAttention(2, 9, 12, 110, 64, 128, epilogue=FULL),
+    PooledAttention(1, 5, 6, 16, 128, 64, 4, epilogue=Epilogue(outputs=("byte", "codes"), code_bits=3)),
+    ChannelGate(2, 6, 13, 64, epilogue=FULL),
     Labels(1, 6, 48, 19, 4),
 )
 
@@ -99,13 +115,18 @@ def test_points_of_the_space(row: Row, operator: Operator) -> None:
 
 
 def some_points(row: Row, setting: Setting, rng: np.random.Generator) -> list[Point]:
-    """A ragged point, and one by chance in the other order of the loops."""
-    assert isinstance(setting.operator, AccumulatingOperator)
-    shape = setting.operator.accumulator_shape()
-    rows, columns = shape[1:3] if len(shape) == 4 else (1, shape[0])
+    """One by chance, and where tiles may be ragged, such a one in the other order of the loops."""
     tiles, variants = row.space.tiles(setting), row.space.variants(setting)
-    ragged = [tile for tile in tiles if rows % tile[0] or columns % tile[1]]
-    assert ragged or isinstance(row.space, DotLoops)
-    drawn = [tiles[rng.integers(len(tiles))]]
-    chosen = [*(ragged[rng.integers(len(ragged))] for _ in range(min(1, len(ragged)))), *drawn]
+    chosen = [tiles[rng.integers(len(tiles))]]
+    if isinstance(row.space, Lanes) and row.space.ragged:
+        rows, columns = map_size(setting.operator)
+        ragged = [tile for tile in tiles if rows % tile[0] or columns % tile[1]]
+        chosen.insert(0, ragged[rng.integers(len(ragged))])
     return [Point(tile, variants[n * len(variants) // len(chosen)]) for n, tile in enumerate(chosen)]
+
+
+def map_size(operator: Operator) -> tuple[int, int]:
+    """Rows and columns of the accumulator."""
+    assert isinstance(operator, AccumulatingOperator)
+    shape = operator.accumulator_shape()
+    return (shape[1], shape[2]) if len(shape) == 4 else (1, shape[0])

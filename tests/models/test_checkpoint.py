@@ -1,4 +1,9 @@
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -43,19 +48,61 @@ def test_not_a_checkpoint(tmp_path: Path) -> None:
         load_checkpoint(path)
 
 
-@pytest.mark.parametrize(
-    "metadata", [{}, {"schema_version": "9"}, {"schema_version": "1"}, {"schema_version": "1", "config": "{}"}]
-)
-def test_other_tensors(tmp_path: Path, metadata: dict[str, str]) -> None:
-    path = tmp_path / "a.safetensors"
-    path.write_bytes(safetensors.torch.save({"x": torch.zeros(1)}, metadata))
-    with pytest.raises(UsageError, match="checkpoint of version 1"):
-        load_checkpoint(path)
+SAVE = """
+import sys, torch
+from tvm_bnn.data.classes import ClassInfo
+from tvm_bnn.models.checkpoint import save_checkpoint
+from tvm_bnn.models.config import SegmentationConfig
+from tvm_bnn.models.segmentation import SegmentationNet
+torch.set_num_threads(1)
+torch.manual_seed(0)
+network = SegmentationNet(SegmentationConfig("small", (ClassInfo("a", (0, 0, 0)),), (64, 64), "XS"))
+save_checkpoint(sys.argv[1], network, torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+"""
 
 
-def test_weights_of_another_network(tmp_path: Path) -> None:
-    path = tmp_path / "a.safetensors"
-    metadata = {"schema_version": "1", "config": CONFIG.to_json()}
+def test_equal_networks_are_equal_files(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.safetensors", "b.safetensors")]
+    for seed, path in enumerate(paths):
+        environment = os.environ | {"PYTHONHASHSEED": str(seed)}
+        subprocess.run([sys.executable, "-c", SAVE, str(path)], check=True, env=environment)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def other(path: Path, metadata: dict[str, str]) -> None:
+    """A file that may be almost a checkpoint."""
     path.write_bytes(safetensors.torch.save({"calibration": torch.zeros(1)}, metadata))
-    with pytest.raises(UsageError, match="state_dict"):
-        load_checkpoint(path)
+
+
+def header(**fields: Any) -> dict[str, str]:
+    return {"checkpoint": json.dumps({"schema_version": 2, "config": CONFIG.to_json()} | fields)}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "version"),
+    [({"schema_version": "1", "config": CONFIG.to_json()}, 1), (header(schema_version=3), 3)],
+)
+def test_other_versions(tmp_path: Path, metadata: dict[str, str], version: int) -> None:
+    other(tmp_path / "a.safetensors", metadata)
+    with pytest.raises(UsageError, match=f"checkpoint of version 2, got one of version {version} at") as caught:
+        load_checkpoint(tmp_path / "a.safetensors")
+    assert caught.value.hint == "train the network again, or use the version of tvm-bnn that wrote the file"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ({}, "schema_version"),
+        ({"format": "pt"}, "schema_version"),
+        ({"checkpoint": "no JSON"}, "Expecting value"),
+        ({"checkpoint": "[]"}, "list indices"),
+        ({"checkpoint": '{"schema_version": 2}'}, "config"),
+        (header(config="{}"), "classes"),
+        (header(config=3), "JSON object must be str"),
+        (header(), "state_dict"),
+    ],
+)
+def test_other_files(tmp_path: Path, metadata: dict[str, str], reason: str) -> None:
+    other(tmp_path / "a.safetensors", metadata)
+    with pytest.raises(UsageError, match=f"checkpoint of version 2, got another file at .*: .*{reason}"):
+        load_checkpoint(tmp_path / "a.safetensors")

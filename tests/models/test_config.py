@@ -1,13 +1,40 @@
+import dataclasses
+from itertools import product
+from typing import Any, get_args
+
 import pytest
 
 from tvm_bnn.errors import UsageError
-from tvm_bnn.models.config import WIDTHS, SegmentationConfig, check_size
+from tvm_bnn.models.config import WIDTHS, Attention, Design, SegmentationConfig, Upsampling, check_size
 from tvm_bnn.models.presets import PRESETS
 
 
 def test_json_and_back() -> None:
     for config in PRESETS.values():
         assert SegmentationConfig.from_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize(
+    "design", [Design(*choice) for choice in product(get_args(Upsampling), get_args(Attention), (False, True))]
+)
+def test_json_keeps_the_design(design: Design) -> None:
+    config = dataclasses.replace(PRESETS["ecssd"], width="XS", design=design)
+    assert SegmentationConfig.from_json(config.to_json()) == config
+    assert design.integer == (not design.real and design.attention != "dense")
+
+
+@pytest.mark.parametrize(
+    ("field", "choice", "message", "nearest"),
+    [
+        ("upsampling", "multibranch", "upsampling: expected bilinear, single, .*, got 'multibranch'", "multi-branch"),
+        ("attention", "Pooled", "attention: expected none, pooled, dense, got 'Pooled'", "pooled"),
+    ],
+)
+def test_unknown_choices(field: str, choice: str, message: str, nearest: str) -> None:
+    fields: dict[str, Any] = {field: choice}
+    with pytest.raises(UsageError, match=message) as caught:
+        Design(**fields)
+    assert str(caught.value.hint).startswith(f"did you mean '{nearest}'?")
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"classes": 3}'])
@@ -17,9 +44,9 @@ def test_other_json(text: str) -> None:
 
 
 def test_widths_fit_the_words() -> None:
-    for width in WIDTHS.values():
+    for name, width in WIDTHS.items():
         assert len(width.channels) == len(width.depths) == 4
-        assert all(channels % 64 == 0 for channels in width.channels)
+        assert name == "XS" or all(channels % 64 == 0 for channels in width.channels)
         assert all(wide % narrow == 0 for narrow, wide in zip(width.channels, width.channels[1:], strict=False))
 
 

@@ -1,34 +1,108 @@
+import dataclasses
+from itertools import product
+from typing import get_args
+
 import pytest
 import torch
 
 from tvm_bnn.data.classes import ClassInfo
-from tvm_bnn.models import config as module
-from tvm_bnn.models.config import SegmentationConfig, Width
-from tvm_bnn.models.segmentation import BinaryBlock, SegmentationNet
+from tvm_bnn.models.config import WIDTHS, Attention, Design, SegmentationConfig, Upsampling
+from tvm_bnn.models.segmentation import SegmentationNet
+from tvm_bnn.nn import BinarySign
+from tvm_bnn.nn.attention import AnchorAttention, DenseAttention
+from tvm_bnn.nn.binary import BinaryLayer
 
-CLASSES = tuple(ClassInfo(name, (0, 0, value)) for value, name in enumerate("abc"))
-
-
-@pytest.fixture
-def config(monkeypatch: pytest.MonkeyPatch) -> SegmentationConfig:
-    monkeypatch.setitem(module.WIDTHS, "S", Width((8, 16, 32, 64), (1, 2, 1, 1)))
-    return SegmentationConfig("small", CLASSES, (64, 96))
+CONFIG = SegmentationConfig("small", tuple(ClassInfo(name, (0, 0, 0)) for name in "abc"), (64, 96), "XS")
+DESIGNS = [Design(*choice) for choice in product(get_args(Upsampling), get_args(Attention), (False, True))]
 
 
-def test_scores_for_every_pixel(config: SegmentationConfig) -> None:
-    network = SegmentationNet(config).eval()
-    picture = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
-    assert network(picture).shape == (2, 3, 64, 96)
+def build(design: Design) -> SegmentationNet:
+    return SegmentationNet(dataclasses.replace(CONFIG, design=design))
 
 
-def test_everything_learns(config: SegmentationConfig) -> None:
-    network = SegmentationNet(config)
-    network(torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)).square().mean().backward()
-    without = [name for name, parameter in network.named_parameters() if parameter.grad is None]
-    assert without == []
+def pictures(count: int) -> torch.Tensor:
+    return torch.randint(0, 256, (count, 3, *CONFIG.input_size), dtype=torch.uint8)
 
 
-@pytest.mark.parametrize(("out_channels", "stride"), [(8, 1), (16, 1), (8, 2), (24, 2)])
-def test_block(out_channels: int, stride: int) -> None:
-    block = BinaryBlock(8, out_channels, stride)
-    assert block(torch.randn(2, 8, 4, 6)).shape == (2, out_channels, 4 // stride, 6 // stride)
+def names(design: Design, part: str = "") -> set[str]:
+    return {name for name, _ in build(design).named_parameters() if name.startswith(part)}
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_scores_for_every_pixel(design: Design) -> None:
+    with torch.no_grad():
+        scores = build(design).eval()(pictures(2))
+    assert scores.shape == (2, 3, 64, 96)
+    assert bool(scores.isfinite().all())
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_real_twins_have_no_binary_layer(design: Design) -> None:
+    binary = [layer for layer in build(design).modules() if isinstance(layer, BinaryLayer | BinarySign)]
+    assert bool(binary) != design.real
+
+
+@pytest.mark.parametrize("design", [Design(), Design("multi-branch-pooled", "dense"), Design(real=True)])
+def test_everything_learns(design: Design) -> None:
+    network = build(design)
+    network(pictures(2)).square().mean().backward()
+    assert [name for name, parameter in network.named_parameters() if parameter.grad is None] == []
+
+
+def test_blocks_by_width() -> None:
+    network = build(Design())
+    assert [len(list(stage.children())) for stage in network.encoder.stages] == list(WIDTHS["XS"].depths)
+    assert len(network.decoder) == len(WIDTHS["XS"].channels) - 1
+
+
+@pytest.mark.parametrize("upsampling", get_args(Upsampling))
+def test_attention_adds_its_own_parameters_and_changes_no_others(upsampling: Upsampling) -> None:
+    without, pooled, dense = (names(Design(upsampling, attention)) for attention in ("none", "pooled", "dense"))
+    assert not any(name.startswith("attention.") for name in without)
+    for more in (pooled, dense):
+        assert without < more
+        assert all(name.startswith("attention.") for name in more - without)
+    assert "attention.attend.log_temperature" in pooled - dense
+
+
+@pytest.mark.parametrize(
+    ("attention", "real", "layer"),
+    [
+        ("pooled", False, AnchorAttention),
+        ("dense", False, DenseAttention),
+        ("pooled", True, DenseAttention),
+        ("dense", True, DenseAttention),
+    ],
+)
+def test_kinds_of_attention(attention: Attention, real: bool, layer: type) -> None:
+    found = [one for one in build(Design(attention=attention, real=real)).modules() if hasattr(one, "attend")]
+    assert [type(one.attend) for one in found] == [layer]
+
+
+def test_dense_attention_is_real_in_a_binary_network() -> None:
+    network = build(Design(attention="dense"))
+    assert not any(isinstance(layer, BinaryLayer) for layer in network.attention.modules())
+
+
+def test_upsampling_changes_the_decoder_alone() -> None:
+    parts = [names(Design(upsampling)) for upsampling in get_args(Upsampling)]
+    outside = [{name for name in part if ".upsample." not in name} for part in parts]
+    assert all(part == outside[0] for part in outside)
+    controls = [names(Design(upsampling), "decoder.") for upsampling in ("bilinear", "single")]
+    assert controls[0] == controls[1]
+
+
+def test_gates_of_the_branches() -> None:
+    learned = names(Design("multi-branch"), "decoder.0.upsample.")
+    pooled = names(Design("multi-branch-pooled"), "decoder.0.upsample.")
+    branches = [f"decoder.0.upsample.branches.{branch}" for branch in range(3)]
+    assert learned - pooled == {f"{branch}.gate.logit" for branch in branches}
+    own = {f"{branch}.excite" for branch in branches} | {"decoder.0.upsample.mean"}
+    assert {".".join(name.split(".")[: 6 if "branches" in name else 4]) for name in pooled - learned} == own
+
+
+def test_a_twin_has_the_same_parameters_but_those_of_binarising() -> None:
+    binary, twin = (names(Design(real=real)) for real in (False, True))
+    assert twin <= binary
+    only = {name for name in binary - twin if not name.startswith("attention.")}
+    assert all(name.endswith((".scale", ".quantiser.shift")) for name in only)

@@ -6,12 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from tvm_bnn.nn import BinaryLinear, BinarySign, IntegerNetwork, RealConv2d, RPReLU
+from tvm_bnn.nn import BinaryLinear, BinarySign, IntegerNetwork, RealConv2d, RPReLU, Step
 from tvm_bnn.nn._anchors import Value
 from tvm_bnn.nn._emit import Emitter
-from tvm_bnn.nn._fuse import Group, fuse
-from tvm_bnn.nn._trace import Add, LayerGraph, trace_layers
+from tvm_bnn.nn._forms import settle_forms
+from tvm_bnn.nn._fuse import Group
+from tvm_bnn.nn._layers import Add
+from tvm_bnn.nn._plan import plan
+from tvm_bnn.nn._readers import Reader, gates_of, inputs_of, quantisers_in, quantisers_of
+from tvm_bnn.nn._trace import LayerGraph, trace_layers
 from tvm_bnn.nn.binary import BinaryLayer
+from tvm_bnn.nn.gate import LearnedGate
+from tvm_bnn.nn.island import FloatStep
 from tvm_bnn.nn.shortcut import RepeatChannels
 from tvm_bnn.ops.bits import decode, unpack_codes
 from tvm_bnn.ops.tensors import Array
@@ -29,10 +35,12 @@ class Frozen:
 
 def freeze_with_plan(model: nn.Module, pictures: Tensor) -> Frozen:
     graph = trace_layers(model.double().eval(), pictures.double())
-    groups = fuse(graph)
+    settle_forms(graph)
+    parts = plan(graph)
     emitter = Emitter(graph)
-    for group in groups:
-        emitter.emit(group)
+    for part in parts:
+        emitter.emit(part)
+    groups = [part for part in parts if isinstance(part, Group)]
     return Frozen(graph, groups, emitter.values, emitter.network(1))
 
 
@@ -55,20 +63,33 @@ def bit_errors(frozen: Frozen, image: Tensor) -> dict[str, float]:
     trace = frozen.network.trace(image)
     found: dict[str, float] = {}
     for group in frozen.groups:
-        value = frozen.values[group.end]
-        real = _dequantised(frozen, group.end, trace) if value.id else _forward(frozen, group, trace)
-        for reader in group.end.users:
-            layer = frozen.graph.layers.get(reader)
-            if isinstance(layer, BinaryLayer):
-                wrong = layer.quantiser(real) != _bits(frozen, reader, trace)
-                found[str(reader.target)] = float(wrong.double().mean())
+        value = frozen.values.get(group.end)
+        real = _dequantised(frozen, group.end, trace) if value and value.id else _forward(frozen, group, trace)
+        for reader, quantiser in quantisers_of(frozen.graph, group.end).items():
+            wrong = quantiser(real) != _bits(frozen, reader, trace)
+            name, _ = quantisers_in(frozen.graph.layers[reader.node])[reader.slot]
+            place = str(reader.node.target)
+            found[place if name == "quantiser" else f"{place}.{name}"] = float(wrong.double().mean())
+    return found
+
+
+@torch.no_grad()
+def logit_errors(frozen: Frozen, image: Tensor) -> dict[str, float]:
+    """For every gate the largest error, in sixteenths, of its logits, saturation aside."""
+    trace = frozen.network.trace(image)
+    found: dict[str, float] = {}
+    for group in frozen.groups:
+        for reader in gates_of(frozen.graph, group.end):
+            exact = _forward(frozen, group, trace).clamp(-8, 127 / 16)
+            found[str(reader.node.target)] = 16 * float((exact - _logits(frozen, reader, trace)).abs().max())
     return found
 
 
 def _forward(frozen: Frozen, group: Group, trace: dict[str, Array]) -> Tensor:
     layers = frozen.graph.layers
-    x = _read(frozen, group, trace)
-    for node in [group.anchor, *group.linear, group.activation]:
+    read = [_read(frozen, group, slot, trace) for slot in range(len(group.sources))]
+    x = read[0] if group.anchor is None else layers[group.anchor](*read)
+    for node in [*group.linear, group.activation]:
         if node is None:
             continue
         layer = layers[node]
@@ -85,27 +106,38 @@ def _shortcut(frozen: Frozen, group: Group, trace: dict[str, Array]) -> Tensor:
     return _dequantised(frozen, group.shortcut, trace)
 
 
-def _read(frozen: Frozen, group: Group, trace: dict[str, Array]) -> Tensor:
-    layer = None if group.anchor is None else frozen.graph.layers[group.anchor]
-    if group.anchor is None or not isinstance(layer, BinaryLayer):
-        return _dequantised(frozen, group.source, trace)
+def _read(frozen: Frozen, group: Group, slot: int, trace: dict[str, Array]) -> Tensor:
+    reader = None if group.anchor is None else Reader(group.anchor, slot)
+    if reader in gates_of(frozen.graph, group.sources[slot]):
+        return _logits(frozen, reader, trace)
+    quantiser = quantisers_of(frozen.graph, group.sources[slot]).get(reader) if reader else None
+    if reader is None or quantiser is None:
+        return _dequantised(frozen, group.sources[slot], trace)
     # Real values that the layer quantises to just the bits that the integer step read.
-    integers = _bits(frozen, group.anchor, trace)
-    if isinstance(layer, BinaryLinear):
+    integers = _bits(frozen, reader, trace)
+    if isinstance(frozen.graph.layers[reader.node], BinaryLinear):
         integers = integers.flatten(1)
-    if isinstance(layer.quantiser, BinarySign):
-        return integers + layer.quantiser.shift.view(1, -1, *[1] * (integers.dim() - 2))
-    return integers * layer.quantiser.step
+    if isinstance(quantiser, BinarySign):
+        return integers + quantiser.shift.view(1, -1, *[1] * (integers.dim() - 2))
+    return integers * quantiser.step
 
 
-def _bits(frozen: Frozen, reader: fx.Node, trace: dict[str, Array]) -> Tensor:
-    layer = frozen.graph.layers[reader]
-    assert isinstance(layer, BinaryLayer)
-    step = next(step for step in frozen.network.steps if step.name == str(reader.target))
-    source = frozen.values[reader.all_input_nodes[0]]
-    codes = unpack_codes(trace[step.inputs[0]], source.channels, layer.activation_bits)
-    integers = decode(codes, layer.activation_bits, bipolar=layer.quantiser.bipolar)
-    return torch.from_numpy(integers).movedim(-1, 1).double()
+def _bits(frozen: Frozen, reader: Reader, trace: dict[str, Array]) -> Tensor:
+    layer = frozen.graph.layers[reader.node]
+    source = inputs_of(reader.node, layer)[reader.slot]
+    _, quantiser = quantisers_in(layer)[reader.slot]
+    words = trace[_step(frozen, reader).inputs[reader.slot]]
+    codes = unpack_codes(words, frozen.values[source].channels, quantiser.bits)
+    return torch.from_numpy(decode(codes, quantiser.bits, bipolar=quantiser.bipolar)).movedim(-1, 1).double()
+
+
+def _logits(frozen: Frozen, reader: Reader, trace: dict[str, Array]) -> Tensor:
+    written = torch.from_numpy(trace[_step(frozen, reader).inputs[reader.slot]].astype(np.float64))
+    return (written.movedim(-1, 1) - 128) / 16
+
+
+def _step(frozen: Frozen, reader: Reader) -> Step | FloatStep:
+    return next(step for step in frozen.network.steps if step.name == str(reader.node.target))
 
 
 def _dequantised(frozen: Frozen, node: fx.Node, trace: dict[str, Array]) -> Tensor:
@@ -127,6 +159,8 @@ def randomise(model: nn.Module, pictures: Tensor, seed: int = 0) -> None:
                 if layer.affine:
                     normal(layer.weight, 0.5, 0.5)
                     normal(layer.bias, 0, 0.3)
+            elif isinstance(layer, LearnedGate):
+                normal(layer.logit, 0, 1)
             elif isinstance(layer, BinarySign):
                 normal(layer.shift, 0, 0.2)
             elif isinstance(layer, BinaryLayer):

@@ -45,7 +45,7 @@ def allowed(frozen: Frozen, name: str) -> float:
 
 
 def epilogues(network: IntegerNetwork) -> dict[str, Epilogue]:
-    return {s.name: s.operator.epilogue for s in network.steps if isinstance(s.operator, AccumulatingOperator)}
+    return {s.name: s.operator.epilogue for s in network.integer_steps if isinstance(s.operator, AccumulatingOperator)}
 
 
 def after_conv(net: Net, x: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def test_every_step_of_a_residual_network() -> None:
     }
     assert found["coarse.conv"].shortcut_channels == 16
     assert found["upsample"].rprelu
-    assert frozen.network.steps[-1].operator.kind == "labels"
+    assert frozen.network.integer_steps[-1].operator.kind == "labels"
 
 
 def test_only_bits_travel_between_binary_layers() -> None:
@@ -112,7 +112,7 @@ def test_only_bits_travel_between_binary_layers() -> None:
     layers = {"first": BinaryConv2d(8, 24), "norm": nn.BatchNorm2d(24), "second": BinaryConv2d(24, 8)}
     frozen = check(ready(Net(8, body, **layers)))
     assert epilogues(frozen.network)["first"] == Epilogue("none", outputs=("signs",))
-    assert len(frozen.network.steps) == 3
+    assert len(frozen.network.integer_steps) == 3
 
 
 def two_readers(net: Net, x: Tensor) -> Tensor:
@@ -122,14 +122,14 @@ def two_readers(net: Net, x: Tensor) -> Tensor:
 
 def test_readers_of_one_stream_with_thresholds_of_their_own() -> None:
     frozen = check(ready(Net(8, two_readers, first=BinaryConv2d(8, 16), second=BinaryConv2d(8, 16))))
-    assert [step.name for step in frozen.network.steps] == ["stem.0", "first", "second.quantiser", "second"]
+    assert [step.name for step in frozen.network.integer_steps] == ["stem.0", "first", "second.quantiser", "second"]
 
 
 def test_readers_of_one_stream_with_equal_thresholds() -> None:
     first, second = BinaryConv2d(8, 16), BinaryConv2d(8, 16)
     model = ready(Net(8, two_readers, first=first, second=second))
     second.quantiser.load_state_dict(first.quantiser.state_dict())
-    steps = {step.name: step for step in check(model).network.steps}
+    steps = {step.name: step for step in check(model).network.integer_steps}
     assert list(steps) == ["stem.0", "first", "second"]
     assert steps["stem.0"].outputs == ("stem.0:signs",)
     assert steps["first"].inputs == ("stem.0:signs",)
@@ -154,7 +154,8 @@ def test_linear_layers() -> None:
     }
     pictures = PICTURES[:, :, :4, :4]
     frozen = check(ready(Net(70, body, **layers), pictures), pictures)
-    assert [step.operator.kind for step in frozen.network.steps] == ["real_conv2d", "avg_pool2d", "dense", "dense"]
+    kinds = [step.operator.kind for step in frozen.network.integer_steps]
+    assert kinds == ["real_conv2d", "avg_pool2d", "dense", "dense"]
     assert frozen.network(IMAGE[:, :4, :4]).shape == (2, 5)
 
 
@@ -166,7 +167,7 @@ def test_layers_that_no_operator_takes_along() -> None:
 
     layers = {"norm": nn.BatchNorm2d(8), "conv": BinaryConv2d(8, 8)}
     frozen = check(ready(Net(8, body, **layers)))
-    assert [step.operator.kind for step in frozen.network.steps] == [
+    assert [step.operator.kind for step in frozen.network.integer_steps] == [
         "real_conv2d",
         "bitpack",
         "bitpack",
@@ -182,7 +183,7 @@ def test_norm_after_the_addition() -> None:
 
     layers = {"conv": BinaryConv2d(8, 16), "repeat": RepeatChannels(2), "norm": nn.BatchNorm2d(16)}
     frozen = check(ready(Net(8, body, **layers)))
-    assert len(frozen.network.steps) == 2
+    assert len(frozen.network.integer_steps) == 2
 
 
 def test_the_addition_joins_the_costlier_operator() -> None:
@@ -199,13 +200,13 @@ def test_picture_of_8_bits_into_a_binary_layer() -> None:
     conv = BinaryConv2d(3, 16, activation_bits=8, bipolar=False)
     conv.quantiser.get_parameter("log2_step").data.zero_()
     frozen = check(ready(nn.Sequential(conv, nn.BatchNorm2d(16))))
-    assert [step.name for step in frozen.network.steps] == ["0.quantiser", "0"]
+    assert [step.name for step in frozen.network.integer_steps] == ["0.quantiser", "0"]
 
 
 def test_uint8_activation_into_a_binary_layer() -> None:
     model = nn.Sequential(RealConv2d(3, 8, picture=True), Uint8Activation(), BinaryConv2d(8, 8))
     frozen = check(ready(model))
-    assert [step.name for step in frozen.network.steps] == ["0", "2.quantiser", "2"]
+    assert [step.name for step in frozen.network.integer_steps] == ["0", "2.quantiser", "2"]
 
 
 def test_real_convolution_of_a_stream() -> None:
@@ -218,7 +219,7 @@ def test_a_module_that_is_called_twice() -> None:
         return result
 
     network = freeze(ready(Net(8, body, conv=BinaryConv2d(8, 8))), PICTURES)
-    assert [step.name for step in network.steps] == ["stem.0", "conv", "conv#2"]
+    assert [step.name for step in network.integer_steps] == ["stem.0", "conv", "conv#2"]
 
 
 def test_layers_that_nobody_reads_vanish() -> None:
@@ -227,7 +228,7 @@ def test_layers_that_nobody_reads_vanish() -> None:
         return x
 
     network = freeze(ready(Net(8, body, unread=nn.Sigmoid())), PICTURES)
-    assert [step.name for step in network.steps] == ["stem.0"]
+    assert [step.name for step in network.integer_steps] == ["stem.0"]
 
 
 def test_first_streams_and_labels_agree_with_floating_point() -> None:
@@ -279,7 +280,7 @@ def test_thresholds_are_what_the_shift_says() -> None:
     conv.quantiser = sign
     model = Net(8, lambda net, x: net.conv(x), conv=conv)
     network = freeze(model, PICTURES)
-    threshold = network.get_buffer(next(name for name in network.steps[0].parameters if "threshold" in name))
+    threshold = network.get_buffer(next(name for name in network.integer_steps[0].parameters if "threshold" in name))
     unit = 1.0 / float(threshold[3])
     assert threshold.tolist()[:3] == [0, int(0.1 / unit) + 1, -int(0.1 / unit)]
     assert threshold.tolist()[5:7] == [32767, -32768]

@@ -18,12 +18,12 @@ def network() -> IntegerNetwork:
 
 def test_trace_holds_every_value(network: IntegerNetwork) -> None:
     values = network.trace(IMAGE)
-    assert set(values) == {IMAGE_ID, *(name for step in network.steps for name in step.outputs)}
+    assert set(values) == {IMAGE_ID, *(name for step in network.integer_steps for name in step.outputs)}
     assert (values[network.output] == network(IMAGE).numpy()).all()
 
 
 def test_parameters_are_what_the_operators_read(network: IntegerNetwork) -> None:
-    for step in network.steps:
+    for step in network.integer_steps:
         specs = [spec for spec in step.operator.inputs() if spec.role == "parameter"]
         buffers = [network.get_buffer(name) for name in step.parameters]
         assert [(tuple(b.shape), b.dtype) for b in buffers] == [(s.shape, getattr(torch, s.dtype)) for s in specs]
@@ -63,7 +63,8 @@ def test_export_keeps_one_call_per_step(network: IntegerNetwork) -> None:
     program = torch.export.export(network, (IMAGE,))
     calls = [n for n in program.graph.nodes if n.op == "call_function" and n.target.__module__ != "_operator"]
     assert [(str(n.target), n.args[1], n.args[2]) for n in calls] == [
-        (f"tvm_bnn.integer_{step.operator.kind}.default", step.operator.signature, step.name) for step in network.steps
+        (f"tvm_bnn.integer_{step.operator.kind}.default", step.operator.signature, step.name)
+        for step in network.integer_steps
     ]
     assert torch.equal(program.module()(IMAGE), network(IMAGE))
 
@@ -77,7 +78,7 @@ def test_the_last_step_may_be_a_stream() -> None:
 
 def test_labels_cover_the_picture(network: IntegerNetwork) -> None:
     labels = network(IMAGE)
-    last = network.steps[-1].operator
+    last = network.integer_steps[-1].operator
     assert isinstance(last, Labels)
     assert labels.dtype == torch.uint8
     assert math.prod(labels.shape) == 2 * 16 * 24

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from tests.ops.oracle import assert_same, plain_values
 from tests.strategies import (
     LIGHT,
+    PACKED_NAMES,
     Array,
+    Packed,
     by_name,
     operators,
     random_inputs,
@@ -16,7 +18,7 @@ from tests.strategies import (
     word_layout,
     word_mask,
 )
-from tvm_bnn.ops import AccumulatingOperator, Conv2d, Cost, Dense, Operator, TensorSpec
+from tvm_bnn.ops import AccumulatingOperator, Conv2d, Cost, Operator, PooledAttention, Products, TensorSpec
 from tvm_bnn.ops.base import exact_matmul
 from tvm_bnn.ops.epilogue import check_parameters
 
@@ -92,8 +94,9 @@ def test_cost_is_work_on_every_element(operator: Operator) -> None:
     cost = operator.cost()
     macs = cost.binary_macs + cost.real_macs
     has_weight = any(spec.name == "weight" for spec in operator.inputs())
-    assert (macs > 0) == (cost.ops > 0) == has_weight
-    if isinstance(operator, AccumulatingOperator):
+    assert (macs > 0) == (cost.ops > 0) == (has_weight or isinstance(operator, PooledAttention))
+    if has_weight:
+        assert isinstance(operator, AccumulatingOperator)
         assert macs % np.prod(operator.accumulator_shape()) == 0
 
 
@@ -105,8 +108,8 @@ def test_random_inputs_are_valid(operator: Operator, seed: int) -> None:
     inputs = random_inputs(operator, np.random.default_rng(seed))
     named = by_name(operator, inputs)
     check_parameters(operator.epilogue, operator.accumulator_bound(), named)
-    if isinstance(operator, Conv2d | Dense):
-        for name in ("x", "weight"):
+    if isinstance(operator, Packed):
+        for name in named.keys() & set(PACKED_NAMES):
             channels, planes = word_layout(operator, name)
             assert not np.any(named[name].view(np.uint32) & ~word_mask(channels, planes))
             assert plain_values(named[name], channels, planes, bipolar=False).max() < 2**planes
@@ -131,12 +134,19 @@ def test_bytes_of_a_tensor(dtype: str, size: int) -> None:
     ("bits", "share"), [((1, 1), 1 / 64), ((8, 1), 1 / 8), ((8, 2), 1 / 4), ((8, 8), 1), ((16, 8), 1)]
 )
 def test_operations_of_a_product_by_its_bits(bits: tuple[int, int], share: float) -> None:
-    assert Cost(640, 0, *bits).ops == 2 * 640 * share
-    assert Cost(640, 5, *bits).ops == 2 * 640 * share + 2 * 5
+    assert Products(640, *bits).ops == 2 * 640 * share
+    assert Cost((Products(640, *bits), Products(5, 8, 8))).ops == 2 * 640 * share + 2 * 5
+
+
+def test_products_are_binary_by_their_weights() -> None:
+    cost = Cost((Products(1, 1, 1), Products(20, 8, 2), Products(300, 8, 3), Products(4000, 8, 8)), other=50000)
+    assert (cost.binary_macs, cost.real_macs) == (21, 4300)
+    assert cost.ops == 2 * (1 / 64 + 20 / 4 + 300 * 3 / 8 + 4000)
 
 
 def test_nothing_costs_nothing() -> None:
-    assert Cost().ops == 0
+    assert Cost() == Cost((), 0)
+    assert (Cost().ops, Cost().binary_macs, Cost().real_macs) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("bound", [2**24 - 1, 2**24, 2**24 + 1, 2**31 - 1])

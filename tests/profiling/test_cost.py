@@ -1,4 +1,4 @@
-from tvm_bnn.ops import Conv2d, Epilogue, RealConv2d, Upsample2x
+from tvm_bnn.ops import Conv2d, Epilogue, PooledAttention, RealConv2d, Upsample2x
 from tvm_bnn.profiling.cost import Work, work
 
 
@@ -17,6 +17,13 @@ def test_integers_count_in_full() -> None:
     done = work(RealConv2d(1, 8, 8, 3, 16))
     assert (done.binary_macs, done.real_macs) == (0, 8 * 8 * 16 * 27)
     assert done.ops == 2 * done.real_macs
+
+
+def test_products_of_several_widths() -> None:
+    done = work(PooledAttention(1, 8, 8, 16, 64, 128))
+    scores, mixing = (8 * 8 * 16 * channels for channels in (64, 128))
+    assert (done.binary_macs, done.real_macs) == (scores + mixing, 0)
+    assert done.ops == 2 * (scores / 64 + mixing / 8)
 
 
 def test_bytes_are_inputs_weights_and_outputs_once() -> None:

@@ -55,16 +55,24 @@ def test_calls_that_are_not_those_of_the_network_are_a_defect(clock: Clock) -> N
         stopwatch.split(calls(stopwatch, clock, ("pool", 1), ("conv", 1)), None)
 
 
+def test_ordinary_functions_belong_to_the_ordinary_step_that_comes_next(clock: Clock) -> None:
+    stopwatch = Stopwatch(["conv", None, "conv", None], {"cat", "pool"})
+    main = calls(stopwatch, clock, ("cat", 2), ("conv", 5), ("cat", 3), ("pool", 4), ("conv", 6), ("pool", 9))
+    assert stopwatch.split(main, None) == pytest.approx([6, 3 + 4 + 5, 7, 10])
+    late = calls(stopwatch, clock, ("conv", 5), ("conv", 6), ("pool", 9), ("cat", 1))
+    assert stopwatch.split(late, None) == pytest.approx([6, 0, 7, 10 + 2])
+
+
 def test_every_pass_and_operator_is_timed(tiny_compiled: Compiled) -> None:
     latencies = measure(tiny_compiled, warmup=1, repeat=5)
-    assert latencies.operators.shape == (5, len(tiny_compiled.operators))
+    assert latencies.steps.shape == (5, len(tiny_compiled.steps))
     assert latencies.total.shape == (5,)
-    assert (latencies.operators > 0).all()
-    assert latencies.operator_medians == [float(value) for value in np.median(latencies.operators, axis=0)]
+    assert (latencies.steps > 0).all()
+    assert latencies.step_medians == [float(value) for value in np.median(latencies.steps, axis=0)]
 
 
 def test_the_instrument_adds_next_to_nothing_to_an_operator(tiny_compiled: Compiled) -> None:
     # The fastest of many is what a busy neighbour disturbs least; handing over the arguments takes about 1 us.
     latencies = measure(tiny_compiled, warmup=5, repeat=100)
-    extra = latencies.operators.sum(axis=1).min() - latencies.total.min()
+    extra = latencies.steps.sum(axis=1).min() - latencies.total.min()
     assert extra / len(tiny_compiled.operators) < 0.01

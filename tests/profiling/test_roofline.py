@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from tvm_bnn.ops import AvgPool2d, Conv2d, Operator, RealConv2d
+from tvm_bnn.ops import AvgPool2d, Conv2d, Operator, PooledAttention, RealConv2d
 from tvm_bnn.profiling.roofline import least_ms, roofline_fraction
 from tvm_bnn.targets import Fact, Target, load
 
@@ -38,6 +38,14 @@ def test_integers_go_by_the_eight_bit_peak() -> None:
     assert least_ms(RealConv2d(1, 32, 32, 64, 64), target(), 1) == pytest.approx(GOPS / 100 * 1e3)
 
 
+def test_products_of_several_widths_add_up() -> None:
+    operator = PooledAttention(1, 32, 32, 64, 64, 128, value_bits=4)
+    scores, mixing = (2 * 32 * 32 * 64 * channels / 1e9 for channels in (64, 128))
+    assert least_ms(operator, target(), 1) == pytest.approx((scores / 1000 + mixing / 100) * 1e3)
+    fast = target(binary_gops_per_core=32000)
+    assert least_ms(operator, fast, 1) == pytest.approx((scores / 32000 + mixing / 1000) * 1e3)
+
+
 @pytest.mark.parametrize("operator", [CONV, AvgPool2d(1, 32, 32, 64)])
 def test_traffic_bounds_what_has_little_to_compute(operator: Operator) -> None:
     slow = target(cache_gbytes_per_s=0.001)
@@ -49,4 +57,4 @@ def test_threads_divide_the_least_time() -> None:
 
 
 def test_fraction() -> None:
-    assert roofline_fraction(CONV, target(), 1, 2 * least_ms(CONV, target(), 1)) == 0.5
+    assert roofline_fraction([CONV, CONV], target(), 1, 4 * least_ms(CONV, target(), 1)) == 0.5

@@ -4,7 +4,7 @@ import numpy as np
 
 from tvm_bnn.models.load import LoadedModel
 from tvm_bnn.nn import IntegerNetwork, Step
-from tvm_bnn.ops import Conv2d, Dense, Epilogue
+from tvm_bnn.ops import Conv2d, Dense, Epilogue, PooledAttention
 from tvm_bnn.profiling.summary import summarise, total
 
 PLAIN = Epilogue(affine="none", outputs=("accumulator",))
@@ -41,6 +41,15 @@ def test_packed_weights_count_bits_not_words() -> None:
         )
         (layer,) = summarise(network, operator.inputs()[0].shape)
         assert layer.binary_parameters == count
+
+
+def test_attention_shows_the_bits_of_both_products() -> None:
+    """One pixel that looks at itself: query, key and value are the same word."""
+    attention = PooledAttention(1, 1, 1, 1, 64, 64, epilogue=PLAIN)
+    step = Step("attend", attention, ("image",) * 3, ("table",), ("out",))
+    (layer,) = summarise(IntegerNetwork([step], {"table": np.zeros(65, np.uint8)}, "out"), (1, 1, 1, 2))
+    assert (layer.bits, layer.binary_parameters, layer.real_parameters) == ("1x1+8x1", 0, 0)
+    assert (layer.other_parameters, layer.parameter_bytes) == (65, 65)
 
 
 def test_shared_parameters_count_once() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tvm_bnn._tvm import ir, s_tir
 from tvm_bnn.lowering.registry import Row, rows_for
-from tvm_bnn.ops import Conv2d, Dense, Epilogue, Operator, RealConv2d
+from tvm_bnn.ops import Conv2d, Dense, Epilogue, Operator, PooledAttention, RealConv2d
 from tvm_bnn.spaces.base import VARIANT_KEY, Point, Setting
 from tvm_bnn.targets import load, names
 
@@ -18,6 +18,8 @@ OPERATORS: tuple[Operator, ...] = (
     replace(CONV, pad_value="zero", out_channels=33, epilogue=Epilogue(outputs=("codes",), code_bits=2)),
     Dense(5, 64, 64),
     RealConv2d(1, 8, 8, 3, 16),
+    PooledAttention(2, 4, 12, 20, 64, 128, epilogue=FULL),
+    PooledAttention(1, 4, 5, 20, 33, 48, 4),
 )
 CASES = [
     pytest.param(row, Setting(operator, target, threads), id=f"{operator.label()} {row.lowering.name} {target.name}")

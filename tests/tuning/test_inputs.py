@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.strategies import BY_KIND, by_name, seeds, word_layout, word_mask
+from tests.strategies import BY_KIND, PACKED_NAMES, Packed, by_name, seeds, word_layout, word_mask
 from tests.tuning.fakes import CONV
-from tvm_bnn.ops import AccumulatingOperator, Conv2d, Dense, Epilogue
+from tvm_bnn.ops import AccumulatingOperator, Conv2d, Epilogue
 from tvm_bnn.ops.epilogue import check_parameters
 from tvm_bnn.tuning.inputs import sample_inputs
 
@@ -20,8 +20,8 @@ def test_inputs_fit_the_operator(kind: str, data: st.DataObject, seed: int) -> N
     named = by_name(operator, arrays)
     if isinstance(operator, AccumulatingOperator):
         check_parameters(operator.epilogue, operator.accumulator_bound(), named)
-    if isinstance(operator, Conv2d | Dense):
-        for name in ("x", "weight"):
+    if isinstance(operator, Packed):
+        for name in named.keys() & set(PACKED_NAMES):
             assert not (named[name].view(np.uint32) & ~word_mask(*word_layout(operator, name))).any()
 
 

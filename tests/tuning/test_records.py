@@ -5,8 +5,8 @@ import pytest
 
 from tests.tuning.fakes import CONV, TARGET, WIDE, record
 from tvm_bnn.errors import UsageError
-from tvm_bnn.lowering.registry import row_named
-from tvm_bnn.ops import Conv2d, Dense, Epilogue
+from tvm_bnn.lowering.registry import row_named, rows_for
+from tvm_bnn.ops import Conv2d, Dense, Epilogue, Operator, PooledAttention
 from tvm_bnn.spaces.base import Setting
 from tvm_bnn.targets import load
 from tvm_bnn.tuning.plan import choose
@@ -24,7 +24,7 @@ from tvm_bnn.tuning.records import (
 OTHER = load("x86-avx512")
 
 
-def best(book: RecordBook, operator: Conv2d | Dense = CONV, threads: int = 2) -> tuple[Record | None, bool]:
+def best(book: RecordBook, operator: Operator = CONV, threads: int = 2) -> tuple[Record | None, bool]:
     return book.best(operator, TARGET, threads)
 
 
@@ -107,6 +107,22 @@ def test_the_nearest_is_transferred() -> None:
 )
 def test_nothing_is_transferred_to_another_structure(operator: Conv2d | Dense) -> None:
     assert best(RecordBook(TARGET, [[record()]]), operator) == (None, False)
+
+
+@pytest.mark.parametrize(("value_bits", "comes_near"), [(1, True), (2, False)])
+def test_attention_to_other_values_is_another_structure(value_bits: int, comes_near: bool) -> None:
+    attention = PooledAttention(1, 6, 10, 110, 64, 64)
+    row = rows_for(attention, TARGET)[0]
+    setting = Setting(attention, TARGET, 2)
+    held = record(
+        operator=attention.to_dict(),
+        lowering=row.lowering.name,
+        space=row.space.name,
+        space_version=row.space.version,
+        point=row.space.default(setting).to_dict(),
+    )
+    wanted = replace(attention, height=7, value_bits=value_bits)
+    assert best(RecordBook(TARGET, [[held]]), wanted) == ((held if comes_near else None), False)
 
 
 def test_stale_records_are_named_and_not_used() -> None:

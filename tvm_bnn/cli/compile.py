@@ -46,7 +46,8 @@ def command(
 
 
 def _refuse_untuned(job: Job) -> None:
-    untuned = [step.name for step, operator in job.model.network.at(job.input_shape) if not _is_tuned(job, operator)]
+    operators = job.model.network.operators_at(job.input_shape)
+    untuned = [name for name, operator in operators if not _is_tuned(job, operator)]
     if untuned:
         raise NoCandidateError(
             f"expected every operator to be tuned, got {len(untuned)} that are not: {', '.join(untuned)}",

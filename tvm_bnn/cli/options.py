@@ -12,6 +12,7 @@ from tvm_bnn.errors import UsageError
 
 DEFAULT_MODEL = "cityscapes"
 DEFAULT_TARGET = "cpu"
+DEFAULT_DATA = "scenes"
 
 
 def at_least(least: int) -> Callable[[typer.CallbackParam, int | None], int | None]:
@@ -51,4 +52,11 @@ Records = Annotated[
 ]
 Dump = Annotated[
     Path | None, typer.Option("--dump", metavar="DIR", help="Write the network as it is after each phase.")
+]
+Data = Annotated[str, typer.Option("--data", metavar="NAME", help="Data set: scenes, generated street scenes.")]
+PictureSize = Annotated[
+    str | None,
+    typer.Option(
+        "--input-size", "--size", metavar="HxW", help="Height and width; by default those of the data or of the model."
+    ),
 ]

@@ -24,9 +24,10 @@ _COLUMNS = (
     Column("other_parameters", "other params", right=True),
     Column("parameter_bytes", "memory", right=True),
     Column("binary_macs", "1-bit MACs", right=True),
-    Column("real_macs", "8-bit MACs", right=True),
+    Column("real_macs", "real MACs", right=True),
     Column("ops", "OPs", right=True),
 )
+_OF_ONE_LAYER = ("name", "kind", "output", "bits", "bit_identical")
 _COUNTS = ("binary_parameters", "real_parameters", "other_parameters", "binary_macs", "real_macs", "ops")
 
 
@@ -44,8 +45,15 @@ def command(
     layers = summarise(loaded.network, (1, *loaded.input_size, 3))
     whole = total(layers)
     rows = [_row(layer) for layer in layers]
-    table = Table(_COLUMNS, [_readable(row) for row in rows], [_readable(_row(whole)), _share(whole)])
+    footer = [_readable(_row(whole)), _share(whole)]
+    table = Table(_COLUMNS, [_readable(row) for row in rows], footer, _inexact(layers))
     show(table, _document(loaded, rows, whole), [_flat(row) for row in rows], output_format)
+
+
+def _inexact(layers: list[Layer]) -> list[str]:
+    """One line on what rounds in floating point, if anything does."""
+    named = [f"{layer.name} ({', '.join(layer.inexact)})" for layer in layers if not layer.bit_identical]
+    return [f"not bit-identical across targets: {'; '.join(named)}"] if named else []
 
 
 def _row(layer: Layer) -> dict[str, Any]:
@@ -61,6 +69,7 @@ def _row(layer: Layer) -> dict[str, Any]:
         "binary_macs": layer.work.binary_macs,
         "real_macs": layer.work.real_macs,
         "ops": layer.work.ops,
+        "bit_identical": layer.bit_identical,
     }
 
 
@@ -79,13 +88,14 @@ def _share(whole: Layer) -> Row:
 
 
 def _document(loaded: LoadedModel, rows: list[dict[str, Any]], whole: Layer) -> dict[str, Any]:
-    counted = {key: value for key, value in _row(whole).items() if key not in ("name", "kind", "output", "bits")}
+    counted = {key: value for key, value in _row(whole).items() if key not in _OF_ONE_LAYER}
     return {
         "schema_version": 1,
         "model": loaded.name,
         "width": loaded.width,
         "input_size": list(loaded.input_size),
         "trained": loaded.trained,
+        "bit_identical": loaded.network.bit_identical,
         "layers": rows,
         "total": counted | {"binary_share": whole.work.binary_share},
     }

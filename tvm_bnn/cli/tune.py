@@ -80,8 +80,7 @@ def command(
 def _tasks(job: Job) -> list[Task]:
     from tvm_bnn.tuning.task import extract_tasks
 
-    concrete = job.model.network.at(job.input_shape)
-    return extract_tasks(((step.name, operator) for step, operator in concrete), job.target, job.threads)
+    return extract_tasks(job.model.network.operators_at(job.input_shape), job.target, job.threads)
 
 
 def _select(tasks: list[Task], wanted: str | None) -> list[Task]:

@@ -20,13 +20,16 @@ from tvm_bnn.deploy.manifest import (
 from tvm_bnn.deploy.place import aside, check_place, written
 from tvm_bnn.files import flush, write_atomic
 from tvm_bnn.graph.choose import Placed
+from tvm_bnn.graph.ordinary import Executed, Ordinary
 from tvm_bnn.graph.phases import Compiled
 from tvm_bnn.models.load import LoadedModel
-from tvm_bnn.ops import TensorSpec
+from tvm_bnn.nn.island import FloatOperator
 from tvm_bnn.reporting.labels import shape_label
 from tvm_bnn.tuning.settle import versions
 
 _LAYOUTS = {2: "NC", 3: "NHW", 4: "NHWC"}
+_TORCH_LAYOUTS = {1: "N", 2: "NC", 3: "NHW", 4: "NCHW", 5: "NCDHW"}
+_UNKNOWN = "unknown"
 _README = """\
 # {name} for {target}
 
@@ -63,7 +66,7 @@ def write_bundle(path: Path, model: LoadedModel, compiled: Compiled) -> Manifest
 
 
 def _manifest(model: LoadedModel, compiled: Compiled, library: Path) -> Manifest:
-    operators = tuple(_entry(placed) for placed in compiled.operators)
+    operators = tuple(entry for step in compiled.steps for entry in _entries(step))
     return Manifest(
         name=model.name,
         width=model.width,
@@ -73,7 +76,7 @@ def _manifest(model: LoadedModel, compiled: Compiled, library: Path) -> Manifest
         requires=tuple(sorted(compiled.target.requires)),
         threads=compiled.threads,
         versions=versions(),
-        input=_contract(compiled.input_shape, "uint8"),
+        input=TensorContract(shape=compiled.input_shape, dtype="uint8", layout=_LAYOUTS[len(compiled.input_shape)]),
         output=_output(model, compiled),
         classes=tuple(ClassEntry(name=name, color=color) for name, color in model.classes),
         files={LIBRARY: file_entry(library)},
@@ -85,6 +88,22 @@ def _manifest(model: LoadedModel, compiled: Compiled, library: Path) -> Manifest
 
 def _counted(names: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(names).items()))
+
+
+def _entries(step: Executed) -> list[OperatorEntry]:
+    if not isinstance(step, Ordinary):
+        return [_entry(step)]
+    return [
+        OperatorEntry(
+            name=name,
+            kind=operator.kind,
+            shape=shape_label(operator),
+            lowering="ordinary",
+            schedule="fallback",
+            evidence=None,
+        )
+        for name, operator in zip(step.names, step.operators, strict=True)
+    ]
 
 
 def _entry(placed: Placed) -> OperatorEntry:
@@ -101,15 +120,13 @@ def _entry(placed: Placed) -> OperatorEntry:
 
 def _output(model: LoadedModel, compiled: Compiled) -> TensorContract:
     """Whatever step writes the network's output says what that is."""
-    written: dict[str, TensorSpec] = {}
     for step, operator in model.network.at(compiled.input_shape):
-        written.update(zip(step.outputs, operator.outputs(), strict=True))
-    spec = written[model.network.output]
-    return _contract(spec.shape, spec.dtype)
-
-
-def _contract(shape: tuple[int, ...], dtype: str) -> TensorContract:
-    return TensorContract(shape=shape, dtype=dtype, layout=_LAYOUTS[len(shape)])
+        for value, spec in zip(step.outputs, operator.outputs(), strict=True):
+            if value == model.network.output:
+                layouts = _TORCH_LAYOUTS if isinstance(operator, FloatOperator) else _LAYOUTS
+                layout = layouts.get(len(spec.shape), _UNKNOWN)
+                return TensorContract(shape=spec.shape, dtype=spec.dtype, layout=layout)
+    raise AssertionError(f"no step writes {model.network.output}")
 
 
 def _readme(manifest: Manifest) -> str:

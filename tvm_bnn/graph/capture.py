@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tvm_bnn._tvm import import_exported_program, ir, relax
+from tvm_bnn._tvm import import_exported_program, ir, relax, tvm
 from tvm_bnn.errors import UsageError
 from tvm_bnn.nn import custom_ops
 from tvm_bnn.ops import OPERATORS, TensorSpec, operator_from_signature
@@ -36,12 +36,17 @@ def capture(network: torch.nn.Module, shape: tuple[int, ...]) -> Any:
         raise UsageError(f"the network cannot be exported: {_first_line(error)}", _EXPORT_HINT) from error
     try:
         return import_exported_program(program, _converters())
-    except (AssertionError, NotImplementedError, ValueError) as error:
-        raise UsageError(f"the network cannot be lowered: {_first_line(error)}", _LOWER_HINT) from error
+    except (AssertionError, NotImplementedError, ValueError, tvm.error.InternalError) as error:
+        raise cannot_be_lowered(error) from error
 
 
 _EXPORT_HINT = "forward() must be free of data-dependent control flow; see torch.export"
 _LOWER_HINT = "replace the operator named, or build it from tvm_bnn.nn layers"
+
+
+def cannot_be_lowered(error: Exception) -> UsageError:
+    """The error for an ordinary operator that Relax or TVM does not know."""
+    return UsageError(f"the network cannot be lowered: {_first_line(error)}", _LOWER_HINT)
 
 
 def _first_line(error: Exception) -> str:
@@ -49,7 +54,22 @@ def _first_line(error: Exception) -> str:
 
 
 def _converters() -> dict[str, Callable[[Any, Any], Any]]:
-    return {custom_ops.node_name(kind): _convert for kind in OPERATORS}
+    converters: dict[str, Callable[[Any, Any], Any]] = {custom_ops.node_name(kind): _convert for kind in OPERATORS}
+    return converters | dict.fromkeys(("upsample_nearest2d.vec", "upsample_nearest2d.default"), _nearest)
+
+
+def _nearest(node: Any, importer: Any) -> Any:
+    """Nearest upsampling as torch does it: pixel floor(i h / H). Relax's importer takes another one."""
+    height, width = (int(extent) for extent in node.meta["val"].shape[2:])
+    resized = relax.op.image.resize2d(
+        importer.env[node.args[0]],
+        relax.ShapeExpr((height, width)),
+        layout="NCHW",
+        method="nearest_neighbor",
+        coordinate_transformation_mode="asymmetric",
+        rounding_method="floor",
+    )
+    return importer.block_builder.emit(resized)
 
 
 def _convert(node: Any, importer: Any) -> Any:

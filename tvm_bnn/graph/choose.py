@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from tvm_bnn._tvm import ir, relax, tvm
+from tvm_bnn._tvm import ir, numbered, relax, tvm
 from tvm_bnn.errors import UsageError
 from tvm_bnn.graph.capture import PREFIX, tensor_type
 from tvm_bnn.lowering.base import data_inputs
 from tvm_bnn.ops import Operator, operator_from_signature
 from tvm_bnn.targets import Target
 from tvm_bnn.tuning.plan import Choice
+
+_OPAQUE = 8
+"""TVM's pattern of functions that fusion leaves alone."""
 
 Chooser = Callable[[Operator], Choice]
 
@@ -79,13 +82,15 @@ class _Mutator(relax.PyExprMutator):
     def _lower(self, operator: Operator, arguments: list[Any], name: str) -> Any:
         choice = self._chosen(operator, name)
         function = self._function(operator, choice)
+        number = len(self.phase.placed)
         self.phase.placed.append(Placed(name, str(function.name_hint), operator, choice))
         count = len(data_inputs(operator))
         pairs = zip(arguments[:count], data_inputs(operator), strict=True)
         data = [self._reshaped(value, spec.shape) for value, spec in pairs]
         packed = self._packed(operator, choice, arguments)
         types = [tensor_type(spec) for spec in operator.outputs()]
-        lowered = self.builder_.emit(relax.call_tir(function, relax.Tuple([*data, *packed]), types))
+        call = relax.call_tir(function, relax.Tuple([*data, *packed]), types)
+        lowered = self.builder_.emit(numbered(call, number))
         return relax.Tuple([lowered]) if len(types) == 1 else lowered
 
     def _chosen(self, operator: Operator, name: str) -> Choice:
@@ -114,5 +119,7 @@ class _Mutator(relax.PyExprMutator):
         key = operator.signature
         if key not in self.functions:
             function = choice.scheduled(operator, self.phase.target, self.phase.threads)
+            # Opaque: a kernel whose loops are arranged must not be fused with anything.
+            function = function.with_attr("op_pattern", _OPAQUE)
             self.functions[key] = self.builder_.add_func(function, f"{operator.kind}_{len(self.functions)}")
         return self.functions[key]

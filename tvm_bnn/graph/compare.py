@@ -38,8 +38,8 @@ class Divergence:
     operator: str
     output: str
     index: tuple[int, ...]
-    left: int
-    right: int
+    left: float
+    right: float
     count: int
     total: int
 
@@ -61,7 +61,7 @@ def first_divergence(network: IntegerNetwork, left: Run, right: Run) -> Divergen
         differs = _differs(operator, output, left[value], right[value])
         if differs.any():
             index = tuple(int(i) for i in np.argwhere(differs)[0])
-            elements = int(left[value][index]), int(right[value][index])
+            elements = left[value][index].item(), right[value][index].item()
             return Divergence(operator, output, index, *elements, int(differs.sum()), differs.size)
     return None
 
@@ -70,8 +70,8 @@ def _values(network: IntegerNetwork) -> Iterator[tuple[str, str, str]]:
     """Operator, output and id of every value, in the order of computation."""
     yield IMAGE, IMAGE, IMAGE
     for step in network.steps:
-        for spec, value in zip(step.operator.outputs(), step.outputs, strict=True):
-            yield step.name, spec.name, value
+        for value in step.outputs:
+            yield step.name, value.rpartition(":")[2], value
 
 
 def _differs(operator: str, output: str, left: Array, right: Array) -> Array:
@@ -84,14 +84,14 @@ def _differs(operator: str, output: str, left: Array, right: Array) -> Array:
 def compiled_trace(
     compiled: Compiled, network: IntegerNetwork, image: Array, teacher: Run | None = None
 ) -> dict[str, Array]:
-    """Every value of a compiled network for a picture uint8 of ``compiled.input_shape``, by its id.
+    """Every value that kernels of a compiled network read or write for a picture, and its result, by their ids.
 
     They are read from the executable itself while it runs, so its use of memory is on trial too.
 
     Args:
         compiled: for this host.
         network: what was compiled.
-        image: the picture.
+        image: the picture, uint8 of ``compiled.input_shape``.
         teacher: a run to take every operator's inputs from, such as the reference's; an operator that is wrong then
             does not make those after it wrong.
     """
@@ -99,18 +99,18 @@ def compiled_trace(
     virtual_machine = machine(compiled.executable)
     virtual_machine.set_instrument(observer.instrument)
     with on_threads(compiled.threads):
-        virtual_machine["main"](tensor(image))
-    return {IMAGE: image, **observer.values}
+        result = virtual_machine["main"](tensor(image))
+    return {**observer.values, network.output: result.numpy(), IMAGE: image}
 
 
 class _Observer:
-    """Copies what operators write, after it has replaced what they read."""
+    """Copies what kernels read and write, and replaces what they read."""
 
     def __init__(self, compiled: Compiled, network: IntegerNetwork, teacher: Run) -> None:
         self.values: dict[str, Array] = {}
         self._teacher = teacher
         self._functions = frozenset(placed.function for placed in compiled.operators)
-        self._steps = {step.name: step for step in network.steps}
+        self._steps = {step.name: step for step in network.steps if isinstance(step, Step)}
         self._calls: Iterator[Placed] = iter(compiled.operators)
         self._step: Step | None = None
 
@@ -123,6 +123,9 @@ class _Observer:
             placed = next(self._calls)
             assert placed.function == name, f"expected a call of {placed.function}, got {name}"
             self._step = self._steps[placed.name]
+            read = zip(self._step.inputs, arguments, strict=False)
+            # What another kernel wrote is known; this is how values between ordinary operators and kernels are seen.
+            self.values |= {value: array.numpy() for value, array in read if value not in self.values}
             self._teach(self._step, arguments)
         else:
             assert self._step is not None

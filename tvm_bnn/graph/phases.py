@@ -9,8 +9,9 @@ from typing import Any
 
 from tvm_bnn._tvm import build_executable, relax, tvm
 from tvm_bnn.files import write_atomic
-from tvm_bnn.graph.capture import capture
+from tvm_bnn.graph.capture import cannot_be_lowered, capture
 from tvm_bnn.graph.choose import ChooseLowering, Chooser, Placed
+from tvm_bnn.graph.ordinary import ArrangeOrdinary, Executed, executed
 from tvm_bnn.nn.integer import IntegerNetwork
 from tvm_bnn.targets import Target
 
@@ -19,28 +20,47 @@ Phase = tuple[str, Callable[[Any], Any]]
 
 @dataclass(frozen=True)
 class Compiled:
-    """An executable network and what it is made of."""
+    """An executable network and what it is made of.
+
+    Attributes:
+        executable: for a virtual machine.
+        steps: everything that it executes, in order.
+        ordinary: names of the functions that are no kernels: the user's ordinary operators.
+        input_shape: of pictures, [N, H, W, 3].
+        target: it was compiled for.
+        threads: cores.
+    """
 
     executable: Any
-    operators: tuple[Placed, ...]
+    steps: tuple[Executed, ...]
+    ordinary: frozenset[str]
     input_shape: tuple[int, ...]
     target: Target
     threads: int
 
+    @property
+    def operators(self) -> tuple[Placed, ...]:
+        """The kernels, in the order of execution."""
+        return tuple(step for step in self.steps if isinstance(step, Placed))
 
-def phases(choose: ChooseLowering) -> list[Phase]:
+
+def phases(choose: ChooseLowering, arrange: ArrangeOrdinary) -> list[Phase]:
     """What happens to the Relax module after its capture, in order.
 
-    1. ``choose_lowering``: abstract operators become scheduled kernels with packed weights.
-    2. ``legalize``: the user's ordinary operators become loops.
-    3. ``fuse``: and are fused.
-    4. ``plan_memory``: destination passing, static memory, calls of the virtual machine.
+    1. ``dispatch``: sorting and scanning, which plain loops do badly, go to TVM's own functions.
+    2. ``choose_lowering``: abstract operators become scheduled kernels with packed weights.
+    3. ``legalize``: the user's ordinary operators become loops.
+    4. ``fuse``: and are fused.
+    5. ``arrange_ordinary``: their loops are arranged.
+    6. ``plan_memory``: destination passing, static memory, calls of the virtual machine.
     """
     t = relax.transform
     return [
+        ("dispatch", relax.backend.DispatchSortScan()),
         ("choose_lowering", choose),
         ("legalize", tvm.transform.Sequential([t.CanonicalizeBindings(), t.LegalizeOps()])),
         ("fuse", tvm.transform.Sequential([t.AnnotateTIROpPattern(), t.FoldConstant(), t.FuseOps(), t.FuseTIR()])),
+        ("arrange_ordinary", arrange),
         ("plan_memory", _memory()),
     ]
 
@@ -74,20 +94,32 @@ def compile_network(
 ) -> Compiled:
     """Compile ``network`` for pictures uint8 ``input_shape`` [N, H, W, 3].
 
-    ``dump`` receives one readable file a phase, ``0-capture.py``, ``1-choose_lowering.py`` and so on.
+    ``dump`` receives one readable file a phase, ``0-capture.py``, ``1-dispatch.py`` and so on.
 
     Raises:
         UsageError: where an operator cannot be exported or lowered.
     """
     lowering = ChooseLowering(target, threads, choose)
+    arrange = ArrangeOrdinary(target, threads, lowering)
     module = capture(network, input_shape)
     _dump(dump, 0, "capture", module)
     with tvm.target.Target(target.tvm_target(threads)):
-        for number, (name, phase) in enumerate(phases(lowering), 1):
-            module = phase(module)
+        for number, (name, phase) in enumerate(phases(lowering, arrange), 1):
+            module = _applied(phase, module, network)
             _dump(dump, number, name, module)
     executable = build_executable(module, target.tvm_target(threads))
-    return Compiled(executable, tuple(lowering.placed), input_shape, target, threads)
+    steps = tuple(executed(network.at(input_shape), arrange.kernels))
+    return Compiled(executable, steps, arrange.functions, input_shape, target, threads)
+
+
+def _applied(phase: Callable[[Any], Any], module: Any, network: IntegerNetwork) -> Any:
+    try:
+        return phase(module)
+    except tvm.error.InternalError as error:
+        if not network.islands:
+            raise
+        # What TVM cannot do with an ordinary operator it says in many lines.
+        raise cannot_be_lowered(error) from error
 
 
 def _dump(folder: Path | None, number: int, name: str, module: Any) -> None:

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
 from typing import Any, cast
 
 from tvm_bnn._tvm import dtype_cast, te, tirx
-from tvm_bnn.lowering.base import Array, Lowering, Tensors, canonical_parameters
+from tvm_bnn.lowering.base import Tensors
 from tvm_bnn.lowering.epilogue import finish
+from tvm_bnn.lowering.plain import Plain
 from tvm_bnn.ops.base import AccumulatingOperator, Operator
 from tvm_bnn.ops.stream import AvgPool2d, Upsample2x
-from tvm_bnn.ops.tensors import TensorSpec
 from tvm_bnn.targets import Target
 
 Expr = Any
 
 
-class Pointwise(Lowering):
+class Pointwise(Plain):
     """Parameters as they are; the accumulator is an expression, not a stage."""
 
     name = "pointwise"
-
-    def declines(self, operator: Operator, target: Target) -> str | None:
-        """Never."""
-        return None
-
-    def parameters(self, operator: Operator, target: Target) -> tuple[TensorSpec, ...]:
-        """The canonical ones."""
-        return tuple(canonical_parameters(operator))
-
-    def pack(self, operator: Operator, target: Target, canonical: Mapping[str, Array]) -> dict[str, Array]:
-        """Nothing to do."""
-        return dict(canonical)
 
     def compute(self, operator: Operator, target: Target, tensors: Tensors) -> list[Any]:
         """The accumulator's expression, then the shared epilogue."""

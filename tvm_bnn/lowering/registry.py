@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tvm_bnn.errors import UsageError
+from tvm_bnn.lowering.anchor_pool import SeparableAnchorPool
 from tvm_bnn.lowering.base import Lowering
+from tvm_bnn.lowering.channel_gate import FactorChannelGate
 from tvm_bnn.lowering.dot_lanes import DotLanes
 from tvm_bnn.lowering.label_rows import LabelRows
 from tvm_bnn.lowering.multiply_lanes import MultiplyLanes
 from tvm_bnn.lowering.multiply_rows import MultiplyRows
 from tvm_bnn.lowering.pointwise import PointwiseAvgPool2d, PointwiseBitpack, PointwiseUpsample2x
+from tvm_bnn.lowering.pooled_attention import PooledAttentionLanes
 from tvm_bnn.lowering.popcount_lanes import PopcountLanesConv2d, PopcountLanesDense
 from tvm_bnn.lowering.popcount_masked import PopcountMaskedConv2d
 from tvm_bnn.ops.base import Operator
+from tvm_bnn.spaces.attention import AttentionLoops
 from tvm_bnn.spaces.base import Space
 from tvm_bnn.spaces.label_rows import LabelRowLoops
 from tvm_bnn.spaces.lanes import DotLoops, Lanes
+from tvm_bnn.spaces.pool import PoolLoops
 from tvm_bnn.spaces.portable import Portable
 from tvm_bnn.spaces.rows import RowLoops
 from tvm_bnn.targets import Target
@@ -41,6 +46,9 @@ ROWS: tuple[Row, ...] = (
     Row(PointwiseUpsample2x(), Portable()),
     Row(PointwiseAvgPool2d(), Portable()),
     Row(PointwiseBitpack(), Portable()),
+    Row(SeparableAnchorPool(), PoolLoops()),
+    Row(PooledAttentionLanes(), AttentionLoops()),
+    Row(FactorChannelGate(), Portable()),
     Row(LabelRows(), LabelRowLoops()),
 )
 """In order of preference: without records the first that does not decline is taken."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 from tvm_bnn.data.classes import ClassInfo
 from tvm_bnn.errors import UsageError, closest
@@ -21,7 +21,8 @@ class Width:
     """How wide and deep the encoder is.
 
     Attributes:
-        channels: of the stages at stride 4, 8, 16 and 32; each a multiple of 64 and of the one before.
+        channels: of the stages at stride 4, 8, 16 and 32; each a multiple of the one before, and of 64 where speed
+            matters.
         depths: binary convolutions in each stage.
     """
 
@@ -30,10 +31,49 @@ class Width:
 
 
 WIDTHS = {
+    "XS": Width((32, 64, 64, 128), (2, 2, 2, 2)),
     "S": Width((64, 128, 256, 512), (4, 4, 4, 4)),
     "M": Width((128, 256, 512, 512), (4, 4, 6, 4)),
     "L": Width((128, 256, 512, 1024), (6, 8, 10, 6)),
 }
+
+
+Upsampling = Literal["bilinear", "single", "multi-branch", "multi-branch-pooled"]
+Attention = Literal["none", "pooled", "dense"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the network is made of. The default is the product; the others exist to be compared with it.
+
+    Attributes:
+        upsampling: how the decoder doubles a map: several branches, gated by learned numbers or by the map's mean; one
+            branch of equal work (5x5 for three times 3x3); or a 1x1 convolution. All of them binary, all of them
+            followed by bilinear interpolation.
+        attention: at output stride 8: pooled and binary, dense and real, or none.
+        real: weights and activations are real throughout: the network's twin in floating point.
+
+    Raises:
+        UsageError: an unknown choice.
+    """
+
+    upsampling: Upsampling = "multi-branch"
+    attention: Attention = "pooled"
+    real: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the choices."""
+        for name, given, known in (
+            ("upsampling", self.upsampling, get_args(Upsampling)),
+            ("attention", self.attention, get_args(Attention)),
+        ):
+            if given not in known:
+                raise UsageError(f"{name}: expected {', '.join(known)}, got '{given}'", closest(given, known))
+
+    @property
+    def integer(self) -> bool:
+        """Whether the network freezes into integers."""
+        return not self.real and self.attention != "dense"
 
 
 @dataclass(frozen=True)
@@ -44,7 +84,8 @@ class SegmentationConfig:
         name: of the preset it began as.
         classes: by label.
         input_size: (H, W) unless the user says otherwise.
-        width: S, M or L.
+        width: S, M or L; XS for experiments.
+        design: of the network.
 
     Raises:
         UsageError: unknown width.
@@ -54,6 +95,7 @@ class SegmentationConfig:
     classes: tuple[ClassInfo, ...]
     input_size: Size
     width: str = "S"
+    design: Design = field(default_factory=Design)
 
     def __post_init__(self) -> None:
         """The width must be known."""
@@ -75,7 +117,7 @@ class SegmentationConfig:
         try:
             classes = tuple(ClassInfo(name, tuple(color)) for name, color in data["classes"])
             height, width = data["input_size"]
-            return cls(data["name"], classes, (int(height), int(width)), data["width"])
+            return cls(data["name"], classes, (int(height), int(width)), data["width"], Design(**data["design"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"no configuration of a segmentation network: {error!r}") from error
 

@@ -16,7 +16,7 @@ from tvm_bnn.models.checkpoint import load_checkpoint
 from tvm_bnn.models.config import STRIDE, Size, check_size
 from tvm_bnn.models.presets import preset
 from tvm_bnn.models.untrained import untrained_network
-from tvm_bnn.nn import IntegerNetwork, freeze
+from tvm_bnn.nn import IntegerNetwork, Step, freeze
 from tvm_bnn.nn.calibration import synthetic_pictures
 from tvm_bnn.ops import Labels
 
@@ -76,7 +76,7 @@ def _from_checkpoint(path: str, input_size: Size | None) -> LoadedModel:
     network, calibration = load_checkpoint(path)
     config = network.config
     size = input_size or config.input_size
-    check_size(size, network.stride)
+    check_size(size, STRIDE)
     return LoadedModel(Path(path).stem, config.width, size, config.classes, freeze(network, calibration), trained=True)
 
 
@@ -120,7 +120,8 @@ def _call_factory(model: str) -> nn.Module:
 
 
 def _anonymous_classes(network: IntegerNetwork) -> tuple[ClassInfo, ...]:
-    last = network.steps[-1].operator if network.steps else None
+    step = network.steps[-1] if network.steps else None
+    last = step.operator if isinstance(step, Step) else None
     count = last.classes if isinstance(last, Labels) else 0
     return tuple(ClassInfo(f"class {label}", _color(label)) for label in range(count))
 

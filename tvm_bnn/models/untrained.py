@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from tvm_bnn.models.config import SegmentationConfig
 from tvm_bnn.models.segmentation import SegmentationNet
-from tvm_bnn.nn import RealConv2d
+from tvm_bnn.nn import BinarySign, RealConv2d
 from tvm_bnn.nn.binary import BinaryLayer
 from tvm_bnn.nn.calibration import fixed_order, synthetic_pictures
 
 CALIBRATION_SIZE = (64, 64)
 CALIBRATION_PICTURES = 4
+
+_SHIFT_DEVIATION = 0.1
 
 
 def untrained_network(config: SegmentationConfig, seed: int) -> tuple[SegmentationNet, Tensor]:
@@ -54,6 +56,9 @@ def _seed_weights(network: nn.Module, seed: int) -> None:
             layer.weight.data = torch.from_numpy(values)
         if isinstance(layer, BinaryLayer):
             layer.reset_scale()
+        elif isinstance(layer, BinarySign):
+            # Training moves thresholds apart, and layers with equal ones would share their bits.
+            layer.shift.data = torch.from_numpy(_SHIFT_DEVIATION * generator.standard_normal(layer.shift.shape))
 
 
 def _set_statistics(network: nn.Module, pictures: Tensor) -> Tensor:

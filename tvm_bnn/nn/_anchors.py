@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import fx, nn
+from torch import nn
 
 from tvm_bnn.nn._fold import Reals, reals
-from tvm_bnn.nn._trace import unsupported
+from tvm_bnn.nn.anchors import AnchorPool
+from tvm_bnn.nn.attention import AnchorAttention
 from tvm_bnn.nn.conv import BinaryConv2d
+from tvm_bnn.nn.gate import GATE_UNITS, ChannelGate
 from tvm_bnn.nn.linear import BinaryLinear
 from tvm_bnn.nn.quantise import int8_levels
 from tvm_bnn.nn.real import RealConv2d
-from tvm_bnn.ops import AccumulatingOperator, AvgPool2d, Bitpack, Conv2d, Dense, Upsample2x
+from tvm_bnn.ops import AccumulatingOperator, AvgPool2d, Bitpack, Conv2d, Dense, PooledAttention, Upsample2x
+from tvm_bnn.ops import AnchorPool as AnchorPoolOperator
+from tvm_bnn.ops import ChannelGate as ChannelGateOperator
 from tvm_bnn.ops import RealConv2d as RealConv2dOperator
+from tvm_bnn.ops.anchors import MEAN_FRACTION_BITS
+from tvm_bnn.ops.attention import softmax_table
 from tvm_bnn.ops.bits import pack_codes
+from tvm_bnn.ops.gate import sigmoid_table
 from tvm_bnn.ops.tensors import Array
 
 
@@ -61,6 +70,7 @@ class Anchor:
         bound: largest magnitude [O] that the sum can reach with these weights.
         weight: codes, output channels first and input channels last, int8 in the operator's layout, or None.
         weight_bits: of the codes; 0 for int8.
+        table: what the operator looks up, if it does.
     """
 
     operator: AccumulatingOperator
@@ -69,6 +79,7 @@ class Anchor:
     bound: NDArray[np.int64]
     weight: Array | None = None
     weight_bits: int = 0
+    table: Array | None = None
 
     @property
     def out_channels(self) -> int:
@@ -77,6 +88,8 @@ class Anchor:
 
     def parameters(self, flipped: NDArray[np.bool_]) -> dict[str, Array]:
         """Weights as the operator reads them, those of ``flipped`` output channels negated (binary ones only)."""
+        if self.table is not None:
+            return {"table": self.table}
         if self.weight is None:
             return {}
         if not self.weight_bits:
@@ -86,13 +99,10 @@ class Anchor:
         return {"weight": pack_codes(codes, self.weight_bits)}
 
 
-def anchor_of(node: fx.Node | None, layer: nn.Module | None, value: Value) -> Anchor:
-    """The operator for ``layer`` reading ``value``; for no layer the one that takes a stream as it is.
-
-    Raises:
-        UsageError: settings of the layer that no operator has, or a value of a kind it cannot read.
-    """
-    if node is None:
+def anchor_of(layer: nn.Module | None, values: Sequence[Value]) -> Anchor:
+    """The operator for ``layer`` reading ``values``; for no layer the one that takes a stream as it is."""
+    value = values[0]
+    if layer is None:
         return _stream_anchor(Bitpack(*value.map, value.channels, input_dtype=value.dtype), value, 1)
     if isinstance(layer, BinaryConv2d):
         return _conv2d(layer, value)
@@ -100,12 +110,20 @@ def anchor_of(node: fx.Node | None, layer: nn.Module | None, value: Value) -> An
         return _dense(layer, value)
     if isinstance(layer, RealConv2d):
         return _real_conv2d(layer, value)
-    if value.dtype != "int16":
-        raise unsupported(node, f"{type(layer).__name__} of a picture or of a Uint8Activation")
+    if isinstance(layer, AnchorAttention):
+        return _attention(layer, *values)
+    if isinstance(layer, AnchorPool):
+        return _stream_anchor(
+            AnchorPoolOperator(*value.map, value.channels, grids=layer.grids), value, 2**MEAN_FRACTION_BITS
+        )
+    if isinstance(layer, ChannelGate):
+        gate = _stream_anchor(ChannelGateOperator(*value.map, value.channels), value, GATE_UNITS)
+        return dataclasses.replace(gate, table=sigmoid_table())
     if isinstance(layer, nn.AvgPool2d):
-        kernel = _pool_kernel(node, layer)
+        kernel = layer.kernel_size
+        assert isinstance(kernel, int)
         return _stream_anchor(AvgPool2d(*value.map, value.channels, kernel=kernel), value, kernel**2)
-    _check_upsample(node, layer)
+    assert isinstance(layer, nn.Upsample)
     return _stream_anchor(Upsample2x(*value.map, value.channels), value, 16)
 
 
@@ -154,6 +172,21 @@ def _dense(layer: BinaryLinear, value: Value) -> Anchor:
     )
 
 
+def _attention(layer: AnchorAttention, query: Value, key: Value, value: Value) -> Anchor:
+    bits = layer.value_quantiser.bits
+    operator = PooledAttention(
+        *query.map,
+        anchors=key.map[2],
+        key_channels=layer.key_channels,
+        value_channels=layer.value_channels,
+        value_bits=bits,
+    )
+    # The accumulator is the quotient in units of 2^(bits - 15) steps.
+    unit = np.full(layer.value_channels, float(layer.value_quantiser.step.detach()) * 2.0 ** (bits - 15))
+    table = softmax_table(layer.key_channels, float(layer.temperature.detach()))
+    return Anchor(operator, unit, np.zeros_like(unit), _bound(operator), table=table)
+
+
 def _real_conv2d(layer: RealConv2d, value: Value) -> Anchor:
     operator = RealConv2dOperator(
         *value.map,
@@ -175,19 +208,3 @@ def _reach(weight: NDArray[np.int8], dtype: str) -> NDArray[np.int64]:
     rows = weight.reshape(-1, weight.shape[-1]).astype(np.int64)
     above, below = rows.clip(min=0).sum(0), -rows.clip(max=0).sum(0)
     return 255 * np.maximum(above, below) if dtype == "uint8" else 2**15 * (above + below)
-
-
-def _pool_kernel(node: fx.Node, layer: nn.AvgPool2d) -> int:
-    kernel = layer.kernel_size
-    plain = layer.padding in (0, (0, 0)) and not layer.ceil_mode and layer.divisor_override is None
-    sides = {kernel, layer.stride} if isinstance(kernel, int) else {*kernel, layer.stride}
-    if len(sides) != 1 or not plain or not isinstance(kernel, int):
-        raise unsupported(node, f"{layer} (expected square windows without overlap or padding)")
-    return kernel
-
-
-def _check_upsample(node: fx.Node, layer: nn.Module | None) -> None:
-    assert isinstance(layer, nn.Upsample)
-    doubled = layer.size is None and layer.scale_factor in (2, 2.0, (2.0, 2.0))
-    if not doubled or layer.mode != "bilinear" or layer.align_corners:
-        raise unsupported(node, f"{layer} (expected a factor of 2, bilinear, without align_corners)")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import fx
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.nn._anchors import Anchor, Value
@@ -23,16 +22,18 @@ from tvm_bnn.nn._fold import (
     packing_of,
 )
 from tvm_bnn.nn._fuse import Group
+from tvm_bnn.nn._readers import Quantiser, Reader, gates_of, quantisers_of, reads_stream
 from tvm_bnn.nn._trace import LayerGraph
 from tvm_bnn.nn.activation import Uint8Activation
-from tvm_bnn.nn.binary import BinaryLayer
-from tvm_bnn.nn.quantise import UINT8_STEP, ActivationCodes
+from tvm_bnn.nn.gate import LOGIT_STEP, LOGIT_ZERO
+from tvm_bnn.nn.quantise import UINT8_STEP
 from tvm_bnn.nn.sign import BinarySign
 from tvm_bnn.ops import Epilogue
 from tvm_bnn.ops.epilogue import Output
 from tvm_bnn.ops.tensors import Array
 
 _BYTE_FRACTION = -round(math.log2(UINT8_STEP))
+_LOGIT_FRACTION = -round(math.log2(LOGIT_STEP))
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,14 @@ class Finish:
         parameters: [O] each.
         fraction: a unit of the stream or byte is worth 2^-fraction.
         flipped: output channels [O] whose weights are to be negated.
-        served: binary layers that read the bits written here.
+        served: inputs of layers that read the bits or the logits written here.
     """
 
     epilogue: Epilogue
     parameters: dict[str, Array]
     fraction: int
     flipped: NDArray[np.bool_]
-    served: tuple[fx.Node, ...] = ()
+    served: tuple[Reader, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Finisher:
     anchor: Anchor
     affine: Affine
     shortcut: Value | None = None
-    quantisers: dict[fx.Node, BinarySign | ActivationCodes] = field(init=False)
+    quantisers: dict[Reader, Quantiser] = field(init=False)
 
     def __post_init__(self) -> None:
         """Look up who reads bits of the result."""
@@ -79,6 +80,8 @@ class Finisher:
 
     def finish(self) -> Finish:
         """The epilogue."""
+        if self.is_logits:
+            return self._logits()
         if self.is_byte:
             fraction, parameters = self._integers(self.affine, [_BYTE_FRACTION])
             return Finish(self._epilogue(("byte",)), parameters, fraction, np.zeros(self.anchor.out_channels, bool))
@@ -94,8 +97,20 @@ class Finisher:
 
     @property
     def reads_stream(self) -> bool:
-        """Whether anything but binary layers reads the result."""
-        return len(self.quantisers) < len(self.group.end.users)
+        """Whether anything reads the result as real numbers."""
+        return reads_stream(self.graph, self.group.end)
+
+    @property
+    def is_logits(self) -> bool:
+        """Whether gates alone read the result, as logits."""
+        gates = gates_of(self.graph, self.group.end)
+        return bool(gates) and not self.quantisers and not self.reads_stream and self.group.activation is None
+
+    def _logits(self) -> Finish:
+        fraction, parameters = self._integers(logits_of(self.affine), [_LOGIT_FRACTION])
+        served = tuple(gates_of(self.graph, self.group.end))
+        unflipped = np.zeros(self.anchor.out_channels, bool)
+        return Finish(self._epilogue(("byte",)), parameters, fraction, unflipped, served)
 
     def _on_accumulator(self, affine: Affine, flipped: NDArray[np.bool_]) -> Finish | None:
         """Between binary layers that need no stream the sum itself is compared: exact, and the least work."""
@@ -147,7 +162,16 @@ class Finisher:
         )
 
 
-def quantisers_of(graph: LayerGraph, node: fx.Node) -> dict[fx.Node, BinarySign | ActivationCodes]:
-    """The binary layers that read ``node``, with how they quantise it."""
-    layers = {user: graph.layers.get(user) for user in node.users}
-    return {user: layer.quantiser for user, layer in layers.items() if isinstance(layer, BinaryLayer)}
+def logits_of(affine: Affine) -> Affine:
+    """The same, moved so that 0 is the byte that stands for a logit of 0."""
+    return replace(affine, bias=affine.bias + LOGIT_ZERO * LOGIT_STEP)
+
+
+def logits_packing(value: Value) -> Packing:
+    """How a stream becomes the bytes of logits."""
+    unit = np.full(value.channels, 2.0**-value.fraction)
+    affine = logits_of(Affine(unit, np.zeros_like(unit), np.zeros_like(unit)))
+    parameters = integer_affine(affine, np.full(value.channels, 2**15), _LOGIT_FRACTION, 0)
+    assert parameters is not None
+    del parameters["shortcut_mul"]
+    return Packing("byte", 0, parameters)

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from tvm_bnn.errors import UsageError
-from tvm_bnn.nn._fuse import NORMS, Group
-from tvm_bnn.nn._trace import LayerGraph, unsupported
+from tvm_bnn.nn._fuse import Group
+from tvm_bnn.nn._layers import NORMS
+from tvm_bnn.nn._trace import LayerGraph
 from tvm_bnn.nn.activation import LARGEST_SLOPE, RPReLU
+from tvm_bnn.nn.gate import LearnedGate
 from tvm_bnn.nn.quantise import ActivationCodes
 from tvm_bnn.nn.sign import BinarySign
 from tvm_bnn.ops.epilogue import INT16_MAX, INT16_MIN, SLOPE_FRACTION_BITS, Epilogue, Output, check_parameters
@@ -47,6 +49,10 @@ class Affine:
             gain, offset = gain * reals(norm.weight), reals(norm.bias)
         return Affine(self.scale * gain, (self.bias - mean) * gain + offset, self.shortcut * gain)
 
+    def scaled(self, factor: Reals) -> Affine:
+        """Followed by a multiplication of every channel."""
+        return Affine(self.scale * factor, self.bias * factor, self.shortcut * factor)
+
 
 def _given(statistic: Tensor | None) -> Tensor:
     assert statistic is not None
@@ -54,20 +60,16 @@ def _given(statistic: Tensor | None) -> Tensor:
 
 
 def fold_linear(graph: LayerGraph, group: Group, scale: Reals, bias: Reals) -> Affine:
-    """All norms and the addition of a group, on an accumulator of ``scale`` and ``bias`` [O] to begin with.
-
-    Raises:
-        UsageError: a batch norm without running statistics.
-    """
+    """Norms, learned gates and the addition of a group, on an accumulator of ``scale`` and ``bias`` [O] at first."""
     affine = Affine(scale, bias, np.zeros_like(scale))
     for node in group.linear:
         layer = graph.layers[node]
-        if not isinstance(layer, NORMS):
+        if isinstance(layer, NORMS):
+            affine = affine.normalised(layer)
+        elif isinstance(layer, LearnedGate):
+            affine = affine.scaled(reals(layer.factor))
+        else:
             affine = Affine(affine.scale, affine.bias, np.ones_like(scale))
-            continue
-        if layer.running_var is None:
-            raise unsupported(node, f"{type(layer).__name__} without running statistics")
-        affine = affine.normalised(layer)
     return affine
 
 
@@ -105,11 +107,7 @@ def check_channels(epilogue: Epilogue, bound: NDArray[np.int64], parameters: Map
 
 
 def integer_rprelu(graph: LayerGraph, node: fx.Node, channels: int, fraction: int) -> dict[str, Array]:
-    """``rprelu_in``, ``rprelu_slope`` and ``rprelu_out`` [O] of an RPReLU, PReLU or ReLU.
-
-    Raises:
-        UsageError: a PReLU steeper than integers can hold.
-    """
+    """``rprelu_in``, ``rprelu_slope`` and ``rprelu_out`` [O] of an RPReLU, PReLU or ReLU."""
     layer = graph.layers[node]
     knee = slope = offset = np.zeros(channels)
     if isinstance(layer, RPReLU):
@@ -117,8 +115,6 @@ def integer_rprelu(graph: LayerGraph, node: fx.Node, channels: int, fraction: in
         slope = np.clip(reals(layer.slope), -LARGEST_SLOPE, LARGEST_SLOPE)
     elif isinstance(layer, nn.PReLU):
         slope = np.broadcast_to(reals(layer.weight), (channels,))
-    if np.abs(slope).max() > LARGEST_SLOPE:
-        raise unsupported(node, f"a slope of {np.abs(slope).max():.3g}, expected at most {LARGEST_SLOPE:.3g},")
     return {
         "rprelu_in": to_int16(np.rint(knee * 2.0**fraction)).astype(np.int32),
         "rprelu_slope": np.rint(slope * 2**SLOPE_FRACTION_BITS).astype(np.int32),

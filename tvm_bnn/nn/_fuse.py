@@ -6,18 +6,22 @@ from dataclasses import dataclass
 
 from torch import fx, nn
 
-from tvm_bnn.nn._trace import Add, LayerGraph, place_of, unsupported
-from tvm_bnn.nn.activation import RPReLU, Uint8Activation
+from tvm_bnn.nn._layers import ACTIVATIONS, SCALES, Add, operands
+from tvm_bnn.nn._readers import inputs_of
+from tvm_bnn.nn._trace import LayerGraph, place_of
+from tvm_bnn.nn.anchors import AnchorPool
+from tvm_bnn.nn.attention import AnchorAttention
 from tvm_bnn.nn.binary import BinaryLayer
+from tvm_bnn.nn.gate import ChannelGate
 from tvm_bnn.nn.real import RealConv2d
 from tvm_bnn.nn.scores import UpsampleScores
 from tvm_bnn.nn.shortcut import RepeatChannels
 
-NORMS = (nn.BatchNorm2d, nn.BatchNorm1d)
-ACTIVATIONS = (RPReLU, nn.ReLU, nn.PReLU, Uint8Activation)
-
 # Of two operators that could take an addition the later in this list does: it is the costlier to write and read again.
-_ANCHORS: tuple[type[nn.Module], ...] = (nn.AvgPool2d, nn.Upsample, RealConv2d, BinaryLayer)
+_ANCHORS: tuple[type[nn.Module], ...] = (
+    *(nn.AvgPool2d, AnchorPool, nn.Upsample, ChannelGate),
+    *(RealConv2d, BinaryLayer, AnchorAttention),
+)
 _APART = (UpsampleScores, RepeatChannels)
 
 
@@ -28,16 +32,16 @@ class Group:
     Attributes:
         place: in the user's model.
         anchor: the layer that accumulates; None where a stream is only scaled, added to or activated.
-        source: the value the operator reads.
+        sources: the values the operator reads, in order.
         end: the value it yields.
-        linear: norms and the addition, in order.
+        linear: norms, learned gates and the addition, in order.
         activation: the last layer if it is an activation.
         shortcut: the stream that is added.
     """
 
     place: str
     anchor: fx.Node | None
-    source: fx.Node
+    sources: list[fx.Node]
     end: fx.Node
     linear: list[fx.Node]
     activation: fx.Node | None = None
@@ -46,24 +50,19 @@ class Group:
     @property
     def preactivation(self) -> fx.Node:
         """The value before the activation."""
-        return self.linear[-1] if self.linear else self.anchor or self.source
+        return self.linear[-1] if self.linear else self.anchor or self.sources[0]
 
 
 def fuse(graph: LayerGraph) -> list[Group]:
-    """Split all layers but the final labels into groups, each after those it reads.
-
-    Raises:
-        UsageError: repeated channels that do not lead into an addition.
-    """
+    """Split all layers but repeated channels and the final labels into groups, each after those it reads."""
     position = {node: index for index, node in enumerate(graph.graph.nodes)}
     free = {node for node, layer in graph.layers.items() if not isinstance(layer, _APART)}
     anchors = [node for node in free if isinstance(graph.layers[node], _ANCHORS)]
     anchors.sort(key=lambda node: (-_rank(graph.layers[node]), -position[node]))
-    groups = [_grow(graph, _anchored(node), free) for node in anchors]
+    groups = [_grow(graph, _anchored(graph, node), free) for node in anchors]
     for node in sorted(free, key=position.__getitem__):
         if node in free:
             groups.append(_grow(graph, _elementwise(graph, node), free))
-    _check_repeats(graph)
     return sorted(groups, key=lambda group: position[group.end])
 
 
@@ -71,16 +70,14 @@ def _rank(layer: nn.Module) -> int:
     return next(rank for rank, kind in enumerate(_ANCHORS) if isinstance(layer, kind))
 
 
-def _anchored(node: fx.Node) -> Group:
-    return Group(place_of(node), node, node.all_input_nodes[0], node, [])
+def _anchored(graph: LayerGraph, node: fx.Node) -> Group:
+    return Group(place_of(node), node, inputs_of(node, graph.layers[node]), node, [])
 
 
 def _elementwise(graph: LayerGraph, node: fx.Node) -> Group:
     # The wider operand is accumulated and the other added to it, for only a shortcut may be repeated.
-    source = min(_operands(node), key=lambda operand: isinstance(graph.layers.get(operand), RepeatChannels))
-    if isinstance(graph.layers.get(source), RepeatChannels):
-        raise unsupported(source, "an addition of repeated channels on both sides")
-    group = Group(place_of(node), None, source, source, [])
+    source = min(operands(node), key=lambda operand: isinstance(graph.layers.get(operand), RepeatChannels))
+    group = Group(place_of(node), None, [source], source, [])
     _take(graph, group, node)
     return group
 
@@ -101,7 +98,7 @@ def _take(graph: LayerGraph, group: Group, node: fx.Node) -> bool:
         return False
     if isinstance(layer, ACTIVATIONS):
         group.activation = node
-    elif isinstance(layer, NORMS) or (isinstance(layer, Add) and _take_addition(graph, group, node)):
+    elif isinstance(layer, SCALES) or (isinstance(layer, Add) and _take_addition(group, node)):
         group.linear.append(node)
     else:
         return False
@@ -109,22 +106,10 @@ def _take(graph: LayerGraph, group: Group, node: fx.Node) -> bool:
     return True
 
 
-def _take_addition(graph: LayerGraph, group: Group, node: fx.Node) -> bool:
-    first, second = _operands(node)
-    if graph.shapes[first] != graph.shapes[second]:
-        raise unsupported(node, f"an addition of maps {list(graph.shapes[first])} and {list(graph.shapes[second])}")
+def _take_addition(group: Group, node: fx.Node) -> bool:
+    first, second = operands(node)
     other = second if first is group.end else first
     if group.shortcut is not None or (other is group.end and group.anchor is not None):
         return False
     group.shortcut = other
     return True
-
-
-def _operands(node: fx.Node) -> list[fx.Node]:
-    return [operand for operand in node.args if isinstance(operand, fx.Node)]
-
-
-def _check_repeats(graph: LayerGraph) -> None:
-    for node, layer in graph.layers.items():
-        if isinstance(layer, RepeatChannels) and not all(isinstance(graph.layers.get(u), Add) for u in node.users):
-            raise unsupported(node, "RepeatChannels that does not lead into an addition")

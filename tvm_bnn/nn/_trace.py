@@ -2,80 +2,40 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional
+from torch.utils import _pytree as pytree
 
 from tvm_bnn.errors import UsageError
-from tvm_bnn.nn.activation import RPReLU, Uint8Activation
-from tvm_bnn.nn.conv import BinaryConv2d
-from tvm_bnn.nn.linear import BinaryLinear
-from tvm_bnn.nn.real import RealConv2d
-from tvm_bnn.nn.scores import UpsampleScores
-from tvm_bnn.nn.shortcut import RepeatChannels
+from tvm_bnn.nn._layers import LAYERS, is_identity, layer_of
 
-
-class Add(nn.Module):
-    """Stands for the addition of two streams."""
-
-
-LAYERS: tuple[type[nn.Module], ...] = (
-    BinaryConv2d,
-    BinaryLinear,
-    RealConv2d,
-    RPReLU,
-    Uint8Activation,
-    UpsampleScores,
-    RepeatChannels,
-    nn.BatchNorm2d,
-    nn.BatchNorm1d,
-    nn.AvgPool2d,
-    nn.Upsample,
-    nn.ReLU,
-    nn.PReLU,
-    nn.Flatten,
-    nn.Identity,
-    Add,
-)
-"""Everything that can be frozen, as modules; functions are read as the module that does the same."""
-
-_FUNCTIONS: dict[Callable[..., Any] | str, Callable[[], nn.Module]] = {
-    operator.add: Add,
-    operator.iadd: Add,
-    torch.add: Add,
-    "add": Add,
-    "add_": Add,
-    torch.relu: nn.ReLU,
-    functional.relu: nn.ReLU,
-    "relu": nn.ReLU,
-    torch.flatten: nn.Flatten,
-    "flatten": nn.Flatten,
-}
-
-_VANISHING = (nn.Identity, nn.Flatten)
-SUPPORTED = ", ".join(layer.__name__ for layer in LAYERS[:-1]) + " and + of two streams"
+STATIC_HINT = "forward() must do the same for every picture: no decisions by values or sizes"
 
 
 @dataclass
 class LayerGraph:
-    """Layers in the order of computation.
+    """Nodes in the order of computation.
 
     Attributes:
         graph: of torch.fx; nodes are the identities of values.
-        layers: the module of every node but the picture and the output.
-        shapes: shape of every value in the calibration run, [N, C, ...].
-        peaks: largest magnitude of every value in the calibration run.
+        model: in double precision; the ordinary nodes' modules are its own.
+        layers: the module of every node that becomes integers. All other nodes but the picture and the output are
+            ordinary: they stay what they are.
+        shapes: shape of every value in the calibration run, [N, C, ...]; of tensors only.
+        peaks: largest magnitude of every tensor in the calibration run.
+        numbers: nodes whose values hold no tensor, such as sizes.
     """
 
     graph: fx.Graph
+    model: nn.Module
     layers: dict[fx.Node, nn.Module]
     shapes: dict[fx.Node, tuple[int, ...]] = field(default_factory=dict)
     peaks: dict[fx.Node, float] = field(default_factory=dict)
+    numbers: set[fx.Node] = field(default_factory=set)
 
     @property
     def picture(self) -> fx.Node:
@@ -92,6 +52,10 @@ class LayerGraph:
         """The node that returns."""
         return next(node for node in self.graph.nodes if node.op == "output")
 
+    def is_ordinary(self, node: fx.Node) -> bool:
+        """Whether ``node`` stays in floating point."""
+        return node not in self.layers and node.op not in ("placeholder", "output")
+
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
@@ -99,101 +63,128 @@ class _Tracer(fx.Tracer):
 
 
 class _Observer(fx.Interpreter):
-    def __init__(self, module: fx.GraphModule) -> None:
-        super().__init__(module)
-        self.shapes: dict[fx.Node, tuple[int, ...]] = {}
-        self.peaks: dict[fx.Node, float] = {}
+    """Runs layers in double precision and ordinary nodes in single precision, as they will be run.
+
+    Attributes:
+        seen: what is observed goes here.
+    """
+
+    def __init__(self, seen: LayerGraph) -> None:
+        super().__init__(fx.GraphModule(seen.model, seen.graph))
+        self.seen = seen
+        self._single = copy.deepcopy(seen.model).float()
 
     def run_node(self, n: fx.Node) -> Any:
-        result = super().run_node(n)
-        if isinstance(result, Tensor) and n.op != "output":
-            self.shapes[n] = tuple(result.shape)
-            self.peaks[n] = float(result.abs().max())
+        result = self._ordinary(n) if self.seen.is_ordinary(n) and n.op != "get_attr" else super().run_node(n)
+        if isinstance(result, Tensor):
+            self.seen.shapes[n] = tuple(result.shape)
+            self.seen.peaks[n] = float(result.double().abs().max()) if result.numel() else 0.0
+        elif not any(isinstance(leaf, Tensor) for leaf in pytree.tree_leaves(result)):
+            self.seen.numbers.add(n)
         return result
+
+    def _ordinary(self, node: fx.Node) -> Any:
+        args, kwargs = _cast(self.fetch_args_kwargs_from_env(node), torch.float32)
+        if node.op == "call_module":
+            result = self._single.get_submodule(str(node.target))(*args, **kwargs)
+        else:
+            result = getattr(self, node.op)(node.target, args, kwargs)
+        return _cast(result, torch.float64)
+
+
+def _cast(values: Any, dtype: torch.dtype) -> Any:
+    """All floating-point tensors among ``values`` as ``dtype``."""
+    return pytree.tree_map_only(Tensor, lambda x: x.to(dtype) if x.is_floating_point() else x, values)
 
 
 def place_of(node: fx.Node) -> str:
     """Where a node comes from: the path of its module, or of the module whose code calls the function."""
+    return path_of(node) or "the network itself"
+
+
+def path_of(node: fx.Node) -> str:
+    """The same, empty for what the network itself calls."""
     if node.op == "call_module":
         return str(node.target)
     stack = node.meta.get("nn_module_stack") or {}
     paths = [str(path) for path, _ in stack.values() if path]
-    return paths[-1] if paths else "the network itself"
+    return paths[-1] if paths else ""
 
 
-def unsupported(node: fx.Node, what: str) -> UsageError:
+def unsupported(node: fx.Node, what: str, hint: str) -> UsageError:
     """The error for something that cannot be frozen."""
-    return UsageError(f"cannot freeze {what} at {place_of(node)}", f"supported: {SUPPORTED}")
+    return UsageError(f"cannot freeze {what} at {place_of(node)}", hint)
 
 
 def trace_layers(model: nn.Module, pictures: Tensor) -> LayerGraph:
-    """Trace ``model``, run it on ``pictures`` [N, C, H, W], and drop the layers that move no data.
+    """Trace ``model``, run it on ``pictures`` [N, C, H, W], and drop the layers that do nothing.
 
     Raises:
-        UsageError: something that cannot be frozen, with its place in the model.
+        UsageError: the model cannot be traced or run, or has not one picture and one result.
     """
-    try:
-        graph = _Tracer().trace(model)
-    except torch.fx.proxy.TraceError as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"cannot freeze {type(model).__name__}: {reason}", "the order of layers must not depend on values"
-        ) from error
+    graph = _traced(model)
     _drop_unread(graph)
-    result = LayerGraph(graph, _layers(graph, model))
+    _drop_identities(graph, model)
+    result = LayerGraph(graph, model, _layers(graph, model))
     _check_ends(result)
-    observer = _Observer(fx.GraphModule(model, graph))
     with torch.no_grad():
-        observer.run(pictures)
-    result.shapes, result.peaks = observer.shapes, observer.peaks
-    _drop_vanishing(result)
+        _run(result, pictures)
+    if result.output not in result.shapes:
+        raise _ends_error(1, "several tensors")
     return result
+
+
+def _traced(model: nn.Module) -> fx.Graph:
+    try:
+        return _Tracer().trace(model)
+    except Exception as error:
+        raise UsageError(f"cannot freeze {type(model).__name__}: {_first_line(error)}", STATIC_HINT) from error
+
+
+def _run(graph: LayerGraph, pictures: Tensor) -> None:
+    try:
+        _Observer(graph).run(pictures)
+    except Exception as error:
+        size = "x".join(map(str, pictures.shape[1:]))
+        raise UsageError(
+            f"cannot run {type(graph.model).__name__} on a picture of {size}: {_first_line(error)}",
+            "see whether torch runs it on a picture of that size, and set the network's stride",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _drop_unread(graph: fx.Graph) -> None:
     for node in reversed(graph.nodes):
         if node.op not in ("placeholder", "output") and not node.users:
+            if node.op == "call_method" and str(node.target).endswith("_"):
+                raise unsupported(node, f"'{node.target}' whose result is not used", "use the result of the function")
+            graph.erase_node(node)
+
+
+def _drop_identities(graph: fx.Graph, model: nn.Module) -> None:
+    for node in graph.nodes:
+        if is_identity(node, model):
+            node.replace_all_uses_with(node.all_input_nodes[0])
             graph.erase_node(node)
 
 
 def _layers(graph: fx.Graph, model: nn.Module) -> dict[fx.Node, nn.Module]:
-    nodes = (node for node in graph.nodes if node.op not in ("placeholder", "output"))
-    return {node: _layer(node, model) for node in nodes}
-
-
-def _layer(node: fx.Node, model: nn.Module) -> nn.Module:
-    if node.op == "call_module":
-        module = model.get_submodule(str(node.target))
-        if not isinstance(module, LAYERS):
-            raise unsupported(node, type(module).__name__)
-        return module
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
-    if node.op == "get_attr" or node.target not in _FUNCTIONS:
-        raise unsupported(node, f"'{name}'")
-    layer = _FUNCTIONS[node.target]()
-    operands = [argument for argument in node.args if isinstance(argument, fx.Node)]
-    if isinstance(layer, Add) and (len(operands) != 2 or node.kwargs):
-        raise unsupported(node, f"'{name}' of anything but two streams")
-    return layer
+    found = ((node, layer_of(node, model)) for node in graph.nodes)
+    return {node: layer for node, layer in found if layer is not None}
 
 
 def _check_ends(graph: LayerGraph) -> None:
     pictures = [node for node in graph.graph.nodes if node.op == "placeholder"]
     (returned,) = graph.output_node.args
     if len(pictures) != 1 or not isinstance(returned, fx.Node):
-        raise UsageError(
-            f"expected a network of one picture and one result, got {len(pictures)} inputs"
-            f" and a result of type {type(returned).__name__}",
-            "wrap the network in a module that takes and returns one tensor",
-        )
+        raise _ends_error(len(pictures), f"a result of type {type(returned).__name__}")
 
 
-def _drop_vanishing(graph: LayerGraph) -> None:
-    for node in [node for node, layer in graph.layers.items() if isinstance(layer, _VANISHING)]:
-        before = graph.shapes[node.all_input_nodes[0]]
-        # The memory of a map of one pixel is that of a row; any other map would have to be transposed.
-        if graph.shapes[node] not in (before, before[:2]):
-            raise unsupported(node, f"'flatten' of a map {list(before)}")
-        node.replace_all_uses_with(node.all_input_nodes[0])
-        graph.graph.erase_node(node)
-        del graph.layers[node]
+def _ends_error(inputs: int, result: str) -> UsageError:
+    return UsageError(
+        f"expected a network of one picture and one result, got {inputs} inputs and {result}",
+        "wrap the network in a module that takes and returns one tensor",
+    )

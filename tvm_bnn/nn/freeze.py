@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from tvm_bnn.errors import UsageError
-from tvm_bnn.nn._emit import Emitter, check_scores
-from tvm_bnn.nn._fuse import fuse
+from tvm_bnn.nn._emit import Emitter
+from tvm_bnn.nn._forms import settle_forms
+from tvm_bnn.nn._plan import plan
 from tvm_bnn.nn._trace import trace_layers
 from tvm_bnn.nn.calibration import fixed_order, synthetic_pictures
 from tvm_bnn.nn.integer import IntegerNetwork
@@ -26,18 +27,23 @@ def freeze(model: nn.Module, calibration: Tensor | None = None) -> IntegerNetwor
     what lies between, and writes the bits of the first binary layer that reads its result. Where only binary layers
     read it, no stream is written.
 
+    Whatever else torch can compute stays in floating point: ordinary operators that read each other are one step,
+    which reads the integers as the real values they stand for, exactly, and gives an int16 stream to the layers that
+    read its result. A result of the network that no integer layer gives stays real, in torch's order of axes.
+
     The model is not changed. It is run in double precision and on one thread, so that the choice of scales
     depends on neither the number of threads nor the machine.
 
     Args:
-        model: layers of :mod:`tvm_bnn.nn`, batch norms, average pools, x2 upsampling, ReLU, PReLU and additions;
+        model: layers of :mod:`tvm_bnn.nn` and ordinary torch operators, without control flow by values or sizes;
             reads a picture [N, 3, H, W] of 0..255. Its attribute ``stride``, 32 if it has none, is what heights and
             widths of pictures must be multiples of.
         calibration: pictures uint8 [N, 3, H, W] on which the magnitude of every stream is measured; magnitudes twice
             as large saturate. Synthetic pictures if None.
 
     Raises:
-        UsageError: a layer or function that cannot be frozen, with its place in the model.
+        UsageError: a model that torch.fx cannot trace, that does not run on the pictures, or whose numbers do not fit
+            integers; with the place in the model.
     """
     stride = int(getattr(model, "stride", DEFAULT_STRIDE))
     pictures = synthetic_pictures(2, (4 * stride, 4 * stride)) if calibration is None else calibration
@@ -52,8 +58,8 @@ def freeze(model: nn.Module, calibration: Tensor | None = None) -> IntegerNetwor
 
 def _freeze(model: nn.Module, pictures: Tensor, stride: int) -> IntegerNetwork:
     graph = trace_layers(model, pictures)
-    check_scores(graph)
+    settle_forms(graph)
     emitter = Emitter(graph)
-    for group in fuse(graph):
-        emitter.emit(group)
+    for part in plan(graph):
+        emitter.emit(part)
     return emitter.network(stride)

@@ -40,6 +40,10 @@ class BinarySign(nn.Module):
 
     Args:
         channels: C.
+
+    Attributes:
+        softness: 0 for the sign; above, so large a share of the result is x - shift itself. For the start of
+            training only.
     """
 
     bits = 1
@@ -48,6 +52,7 @@ class BinarySign(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.shift = nn.Parameter(torch.zeros(channels))
+        self.softness = 0.0
 
     @property
     def step(self) -> Tensor:
@@ -56,7 +61,10 @@ class BinarySign(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Signs of ``x``."""
-        return sign(x - per_channel(self.shift, x))
+        distance = x - per_channel(self.shift, x)
+        if self.softness == 0:
+            return sign(distance)
+        return torch.lerp(sign(distance), distance, self.softness)
 
 
 def weight_codes(weight: Tensor, scale: Tensor, bits: int) -> Tensor:

@@ -6,7 +6,7 @@ import abc
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,26 +14,72 @@ from numpy.typing import NDArray
 from tvm_bnn.ops.epilogue import Epilogue, as_epilogue
 from tvm_bnn.ops.tensors import Array, TensorSpec
 
+MOST_BINARY_BITS = 2
+"""Weights of at most so many bits are binary."""
+
 
 @dataclass(frozen=True)
-class Cost:
-    """Work of one operator.
+class Products:
+    """Multiply-accumulates of one pair of widths: ``macs`` of them, of ``activation_bits`` by ``weight_bits``."""
 
-    ``binary_macs`` counts multiply-accumulates done by logic and popcount, of ``activation_bits`` by ``weight_bits``;
-    ``real_macs`` those on integers of 8 bits or more. 1 MAC = 2 operations; a bit-serial MAC counts
-    min(1, a w / 64) of a real one, so ``ops`` = 2 (binary_macs min(1, a w / 64) + real_macs).
-    """
-
-    binary_macs: int = 0
-    real_macs: int = 0
-    activation_bits: int = 1
-    weight_bits: int = 1
+    macs: int
+    activation_bits: int
+    weight_bits: int
 
     @property
     def ops(self) -> float:
-        """Operations by the convention above."""
-        discount = min(1.0, self.activation_bits * self.weight_bits / 64)
-        return 2 * (self.binary_macs * discount + self.real_macs)
+        """2 operations to a multiply-accumulate; one of a x w bits counts min(1, a w / 64) of a full one."""
+        return 2 * self.macs * min(1.0, self.activation_bits * self.weight_bits / 64)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Work of one operator before its epilogue.
+
+    Attributes:
+        products: multiply-accumulates, one entry a pair of widths.
+        other: exponentials, divisions and comparisons, 1 each; they are listed apart and no part of ``ops``.
+    """
+
+    products: tuple[Products, ...] = ()
+    other: int = 0
+
+    @property
+    def binary_macs(self) -> int:
+        """Multiply-accumulates with weights of one or two bits."""
+        return sum(product.macs for product in self.products if product.weight_bits <= MOST_BINARY_BITS)
+
+    @property
+    def real_macs(self) -> int:
+        """All other multiply-accumulates."""
+        return sum(product.macs for product in self.products) - self.binary_macs
+
+    @property
+    def ops(self) -> float:
+        """Operations of all products."""
+        return sum(product.ops for product in self.products)
+
+
+class Described(Protocol):
+    """What can be told of a step of a network, integer or not."""
+
+    kind: ClassVar[str]
+
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """All tensors that are read."""
+
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """All tensors that are written."""
+
+    def cost(self) -> Cost:
+        """Its multiply-accumulates."""
+
+    def label(self) -> str:
+        """A short name for people."""
+
+    @property
+    def bytes_moved(self) -> int:
+        """Compulsory traffic."""
 
 
 class Operator(abc.ABC):

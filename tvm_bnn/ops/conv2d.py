@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import numpy as np
 
-from tvm_bnn.ops.base import Cost, exact_matmul
+from tvm_bnn.ops.base import Cost, Products, exact_matmul
 from tvm_bnn.ops.bits import decode, unpack_codes, words_for
 from tvm_bnn.ops.checks import flags, one_of, positive, whole
 from tvm_bnn.ops.convolution import Convolution, setting
@@ -136,7 +136,7 @@ class Conv2d(Convolution):
     def cost(self) -> Cost:
         """One MAC a product; taps in the padding count."""
         macs = math.prod(self.accumulator_shape()) * self.depth
-        return Cost(binary_macs=macs, activation_bits=self.activation_bits, weight_bits=self.weight_bits)
+        return Cost((Products(macs, self.activation_bits, self.weight_bits),))
 
     def _extras(self) -> list[str]:
         bits = [f"{self.activation_bits}x{self.weight_bits}bit"] * (self.activation_bits * self.weight_bits > 1)

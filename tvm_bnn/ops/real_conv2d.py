@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from tvm_bnn.ops.base import Cost, exact_matmul
+from tvm_bnn.ops.base import Cost, Products, exact_matmul
 from tvm_bnn.ops.checks import one_of
 from tvm_bnn.ops.convolution import Convolution
 from tvm_bnn.ops.epilogue import Epilogue
@@ -78,4 +78,4 @@ class RealConv2d(Convolution):
     def cost(self) -> Cost:
         """One MAC a product; taps in the padding count."""
         macs = math.prod(self.accumulator_shape()) * self.depth
-        return Cost(real_macs=macs, activation_bits=8, weight_bits=8)
+        return Cost((Products(macs, 8, 8),))

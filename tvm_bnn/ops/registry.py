@@ -6,16 +6,25 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tvm_bnn.ops.anchors import AnchorPool
+from tvm_bnn.ops.attention import PooledAttention
 from tvm_bnn.ops.base import Operator
 from tvm_bnn.ops.checks import one_of
 from tvm_bnn.ops.conv2d import Conv2d
 from tvm_bnn.ops.dense import Dense
+from tvm_bnn.ops.gate import ChannelGate
 from tvm_bnn.ops.labels import Labels
 from tvm_bnn.ops.real_conv2d import RealConv2d
 from tvm_bnn.ops.stream import AvgPool2d, Bitpack, Upsample2x
 
 OPERATORS: dict[str, type[Operator]] = {
-    operator.kind: operator for operator in (Conv2d, Dense, RealConv2d, Upsample2x, AvgPool2d, Bitpack, Labels)
+    operator.kind: operator
+    for operator in (
+        *(Conv2d, Dense, RealConv2d),
+        *(Upsample2x, AvgPool2d, Bitpack),
+        *(AnchorPool, PooledAttention, ChannelGate),
+        Labels,
+    )
 }
 
 

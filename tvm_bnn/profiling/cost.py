@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tvm_bnn.ops.base import Operator
+from tvm_bnn.ops.base import Described
 
 
 @dataclass(frozen=True)
@@ -12,8 +12,8 @@ class Work:
     """Work of one operator or of several.
 
     Attributes:
-        binary_macs: multiply-accumulates by logic and popcount.
-        real_macs: multiply-accumulates on integers of 8 bits or more.
+        binary_macs: multiply-accumulates with weights of one or two bits.
+        real_macs: all other multiply-accumulates.
         ops: 2 x MACs, those of a x w bits discounted by min(1, a w / 64).
         bytes: inputs, weights and outputs, once.
     """
@@ -46,7 +46,7 @@ class Work:
         return 2 * self.macs / milliseconds / 1e6
 
 
-def work(operator: Operator) -> Work:
+def work(operator: Described) -> Work:
     """What ``operator`` has to do."""
     cost = operator.cost()
     return Work(cost.binary_macs, cost.real_macs, cost.ops, operator.bytes_moved)

@@ -9,7 +9,7 @@ instrument, in turn with the instrumented passes, so that both see the same mach
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_bnn.deploy.vm import machine, on_threads, tensor
+from tvm_bnn.graph.choose import Placed
 from tvm_bnn.graph.phases import Compiled
 
 Milliseconds = NDArray[np.float64]
@@ -29,17 +30,17 @@ class Latencies:
     """Times in milliseconds.
 
     Attributes:
-        operators: [repeats, operators], in the order of ``Compiled.operators``.
+        steps: [repeats, steps], in the order of ``Compiled.steps``.
         total: [repeats], from picture to result.
     """
 
-    operators: Milliseconds
+    steps: Milliseconds
     total: Milliseconds
 
     @property
-    def operator_medians(self) -> list[float]:
-        """Median of each operator."""
-        return [float(value) for value in np.median(self.operators, axis=0)]
+    def step_medians(self) -> list[float]:
+        """Median of each step."""
+        return [float(value) for value in np.median(self.steps, axis=0)]
 
 
 def measure(compiled: Compiled, *, warmup: int, repeat: int, seed: int = 0) -> Latencies:
@@ -53,7 +54,8 @@ def measure(compiled: Compiled, *, warmup: int, repeat: int, seed: int = 0) -> L
     """
     picture = tensor(np.random.default_rng(seed).integers(0, 256, compiled.input_shape, np.uint8))
     plain, observed = machine(compiled.executable)["main"], machine(compiled.executable)
-    stopwatch = Stopwatch([placed.function for placed in compiled.operators])
+    kernels = [step.function if isinstance(step, Placed) else None for step in compiled.steps]
+    stopwatch = Stopwatch(kernels, compiled.ordinary)
     observed.set_instrument(stopwatch.instrument)
     with on_threads(compiled.threads):
         passes = [(_pass(plain, picture), stopwatch.split(observed["main"], picture)) for _ in range(warmup + repeat)]
@@ -68,17 +70,20 @@ def _pass(main: Any, picture: Any) -> float:
 
 
 class Stopwatch:
-    """Times the operators of one pass.
+    """Times the steps of one pass.
 
-    The same function may serve several operators, so an operator is known by its place in the order of calls.
+    The same function may serve several kernels, so a kernel is known by its place in the order of calls. Ordinary
+    functions belong to the ordinary step that comes next, or to the last one where none does.
 
     Args:
-        functions: the function of every operator, in the order of execution.
+        kernels: the function of every kernel in the order of execution; None for a step of ordinary operators.
+        ordinary: functions of ordinary operators.
     """
 
-    def __init__(self, functions: Sequence[str]) -> None:
-        self.functions = list(functions)
-        self._names = frozenset(functions)
+    def __init__(self, kernels: Sequence[str | None], ordinary: Collection[str] = ()) -> None:
+        self.kernels = list(kernels)
+        self._ordinary = frozenset(ordinary)
+        self._names = self._ordinary | {name for name in kernels if name is not None}
         self._calls: list[tuple[str, int]] = []
         self._began = 0
 
@@ -90,9 +95,23 @@ class Stopwatch:
         self._began = time.perf_counter_ns()
 
     def split(self, main: Any, picture: Any) -> list[float]:
-        """Milliseconds of each operator in one pass."""
+        """Milliseconds of each step in one pass."""
         self._calls.clear()
         main(picture)
-        called = [name for name, _ in self._calls]
-        assert called == self.functions, f"expected calls of {self.functions}, got {called}"
-        return [nanoseconds * _NANOSECONDS for _, nanoseconds in self._calls]
+        called = [name for name, _ in self._calls if name not in self._ordinary]
+        wanted = [name for name in self.kernels if name is not None]
+        assert called == wanted, f"expected calls of {wanted}, got {called}"
+        times = [0.0] * len(self.kernels)
+        places = [place for place, name in enumerate(self.kernels) if name is not None]
+        done = 0
+        for name, nanoseconds in self._calls:
+            place = self._ordinary_place(places, done) if name in self._ordinary else places[done]
+            times[place] += nanoseconds * _NANOSECONDS
+            done += name not in self._ordinary
+        return times
+
+    def _ordinary_place(self, places: list[int], done: int) -> int:
+        """Of the ordinary step that comes after so many kernels, or the last one."""
+        reached = places[done - 1] if done else -1
+        ordinary = [place for place, name in enumerate(self.kernels) if name is None]
+        return next((place for place in ordinary if place > reached), ordinary[-1])

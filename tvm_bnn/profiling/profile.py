@@ -6,15 +6,17 @@ import platform
 
 import numpy as np
 
-from tvm_bnn.graph.choose import Placed
+from tvm_bnn.graph.ordinary import Executed, Ordinary
 from tvm_bnn.graph.phases import Compiled
 from tvm_bnn.models.load import LoadedModel
-from tvm_bnn.profiling.cost import work
+from tvm_bnn.profiling.cost import Work, work
 from tvm_bnn.profiling.latency import Latencies, Milliseconds, measure
 from tvm_bnn.profiling.model import Device, OperatorProfile, Profile, Total
 from tvm_bnn.profiling.roofline import roofline_fraction
 from tvm_bnn.reporting.labels import shape_label
 from tvm_bnn.targets import cpu_model, logical_cores
+
+_LEAST_MS = 1e-6
 
 
 def profile(model: LoadedModel, compiled: Compiled, *, warmup: int, repeat: int, seed: int = 0) -> Profile:
@@ -47,23 +49,24 @@ def _total(milliseconds: Milliseconds) -> Total:
 
 
 def _operators(compiled: Compiled, latencies: Latencies) -> list[OperatorProfile]:
-    medians = latencies.operator_medians
+    medians = latencies.step_medians
     whole = sum(medians)
     return [
-        _operator(compiled, placed, median, median / whole)
-        for placed, median in zip(compiled.operators, medians, strict=True)
+        _operator(compiled, step, median, median / whole) for step, median in zip(compiled.steps, medians, strict=True)
     ]
 
 
-def _operator(compiled: Compiled, placed: Placed, median: float, share: float) -> OperatorProfile:
-    operator, choice = placed.operator, placed.choice
-    done = work(operator)
+def _operator(compiled: Compiled, step: Executed, median: float, share: float) -> OperatorProfile:
+    parts = step.operators if isinstance(step, Ordinary) else (step.operator,)
+    done = sum((work(part) for part in parts), Work())
+    # Ordinary operators that only look at data in another way take no time at all.
+    spent = max(median, _LEAST_MS)
     return OperatorProfile(
-        name=placed.name,
-        kind=operator.kind,
-        shape=shape_label(operator),
-        lowering=choice.row.lowering.name,
-        schedule=choice.schedule,
+        name=", ".join(step.names) if isinstance(step, Ordinary) else step.name,
+        kind=parts[0].kind,
+        shape="; ".join(shape_label(part) for part in parts),
+        lowering="ordinary" if isinstance(step, Ordinary) else step.choice.row.lowering.name,
+        schedule="fallback" if isinstance(step, Ordinary) else step.choice.schedule,
         evidence="measured",
         median_ms=median,
         share=share,
@@ -71,6 +74,6 @@ def _operator(compiled: Compiled, placed: Placed, median: float, share: float) -
         real_macs=done.real_macs,
         ops=done.ops,
         bytes=done.bytes,
-        gops=done.gops(median),
-        roofline_fraction=roofline_fraction(operator, compiled.target, compiled.threads, median),
+        gops=done.gops(spent),
+        roofline_fraction=roofline_fraction(parts, compiled.target, compiled.threads, spent),
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tvm_bnn.ops.base import Operator
+    from tvm_bnn.ops.base import Described
 
 _PREFIXES = ("", "k", "M", "G", "T")
 
 
-def shape_label(operator: Operator) -> str:
+def shape_label(operator: Described) -> str:
     """The operator's label without its kind, such as ``3x3 64->64 96x312``."""
     return operator.label().removeprefix(operator.kind).strip()
 

@@ -42,21 +42,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with their columns; ``footer`` are rows of sums."""
+    """Rows with their columns; ``footer`` are rows of sums, ``notes`` lines of text."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
     footer: Sequence[Row] = ()
+    notes: Sequence[str] = ()
 
 
 def to_plain(table: Table) -> str:
-    """Aligned columns without any drawing: headings, rows, and after a blank line the footer."""
+    """Aligned columns without any drawing: headings, rows, and after blank lines the footer and the notes."""
     body = [[column.cell(row) for column in table.columns] for row in table.rows]
     feet = [[column.cell(row) for column in table.columns] for row in table.footer]
     heading = [column.title for column in table.columns]
     widths = [max(map(len, cells)) for cells in zip(heading, *body, *feet, strict=True)]
-    blocks = [[heading, *body], feet] if feet else [[heading, *body]]
-    return "\n\n".join("\n".join(_line(table.columns, cells, widths) for cells in block) for block in blocks)
+    blocks = [[_line(table.columns, cells, widths) for cells in block] for block in ([heading, *body], feet)]
+    return "\n\n".join("\n".join(block) for block in [*blocks, table.notes] if block)
 
 
 def _line(columns: Sequence[Column], cells: Sequence[str], widths: Sequence[int]) -> str:

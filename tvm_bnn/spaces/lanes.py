@@ -166,7 +166,9 @@ def _fused_outputs(setting: Setting) -> list[str]:
 def _arrange_rest(schedule: Any, setting: Setting) -> None:
     """Stages of their own: the padded map, and outputs that could not be fused."""
     done = {"value", *_fused_outputs(setting)}
-    portable.arrange_blocks(schedule, setting, lambda name: not name.startswith("acc") and name not in done)
+    portable.arrange_stages(
+        schedule, setting.target.lanes, setting.threads, lambda name: not name.startswith("acc") and name not in done
+    )
 
 
 def _operator(setting: Setting) -> AccumulatingOperator:

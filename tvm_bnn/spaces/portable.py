@@ -6,6 +6,7 @@ split into vectors where its extent is a multiple of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,7 +32,8 @@ class Portable(Fixed):
         if fused:
             pixel = schedule.get_loops(schedule.get_sblock("value"))[-2]
             schedule.reverse_compute_at(schedule.get_sblock("signs"), pixel, preserve_unit_loops=True)
-        arrange_blocks(schedule, setting, lambda name: not (fused and name == "signs"))
+        target, threads = setting.target, setting.threads
+        arrange_stages(schedule, target.lanes, threads, lambda name: not (fused and name == "signs"))
 
 
 def epilogue_of(setting: Setting) -> Epilogue:
@@ -46,29 +48,34 @@ def whole_words(setting: Setting) -> bool:
     return setting.operator.accumulator_shape()[-1] % CHANNEL_ALIGNMENT == 0
 
 
-def arrange_blocks(schedule: Any, setting: Setting, wanted: Callable[[str], bool]) -> None:
-    """Arrange the stages directly under the root whose name is ``wanted``."""
+def arrange_stages(schedule: Any, lanes: int, threads: int, wanted: Callable[[str], bool]) -> None:
+    """Arrange the stages directly under the root whose name is ``wanted``, for vectors of so many 32-bit lanes."""
     for block in schedule.get_child_blocks(schedule.get_sblock("root")):
         if wanted(str(schedule.get(block).name_hint)):
-            _arrange_block(schedule, setting, block)
+            arrange_stage(schedule, lanes, threads, block)
 
 
-def _arrange_block(schedule: Any, setting: Setting, block: Any) -> None:
-    loops = _spatial_loops(schedule, block)
-    elements = 1
-    for loop in loops:
-        elements *= _extent(schedule, loop)
-    vectorize_channels(schedule, block, setting.target.lanes, loops[-1])
+def arrange_stage(schedule: Any, lanes: int, threads: int, block: Any) -> None:
+    """Arrange one stage, for vectors of so many 32-bit lanes."""
+    loops = spatial_loops(schedule, block)
+    large = is_large(schedule, loops)
+    vectorize_channels(schedule, block, lanes, loops[-1])
     outer = loops[:-2]
-    if setting.threads > 1 and outer and elements >= _PARALLEL_ELEMENTS:
+    if threads > 1 and outer and large:
         schedule.parallel(schedule.fuse(*outer, preserve_unit_iters=True))
 
 
-def _extent(schedule: Any, loop: Any) -> int:
+def is_large(schedule: Any, loops: Sequence[Any]) -> bool:
+    """Whether it pays to start other threads for what ``loops`` run over."""
+    return math.prod(extent(schedule, loop) for loop in loops) >= _PARALLEL_ELEMENTS
+
+
+def extent(schedule: Any, loop: Any) -> int:
+    """How often a loop runs."""
     return int(schedule.get(loop).extent)
 
 
-def _spatial_loops(schedule: Any, block: Any) -> list[Any]:
+def spatial_loops(schedule: Any, block: Any) -> list[Any]:
     """The loops over the elements of the stage; those of a reduction come after them."""
     loops, kinds = schedule.get_loops(block), schedule.get(block).iter_vars
     spatial = sum(int(var.iter_type) == 0 for var in kinds)
@@ -81,13 +88,14 @@ def vectorize_channels(schedule: Any, block: Any, lanes: int, loop: Any | None =
     Stages that read or write vectors themselves (packed signs) and reductions stay as they are.
     """
     channel = schedule.get_loops(block)[-1] if loop is None else loop
-    if str(schedule.get(block).name_hint) in ("signs", "codes") or _is_reduction(schedule, block):
+    if str(schedule.get(block).name_hint) in ("signs", "codes") or is_reduction(schedule, block):
         return
-    if loop is not None and _extent(schedule, channel) % lanes:
+    if loop is not None and extent(schedule, channel) % lanes:
         return
     _, inner = schedule.split(channel, [None, lanes], preserve_unit_iters=True)
     schedule.vectorize(inner)
 
 
-def _is_reduction(schedule: Any, block: Any) -> bool:
+def is_reduction(schedule: Any, block: Any) -> bool:
+    """Whether a stage combines several values into each of its results."""
     return any(int(var.iter_type) == 2 for var in schedule.get(block).iter_vars)

@@ -35,4 +35,6 @@ class RowLoops(Fixed):
         if setting.threads > 1:
             schedule.parallel(rows)
         schedule.decompose_reduction(acc, kh)
-        portable.arrange_blocks(schedule, setting, lambda name: not name.startswith("acc") and name != "value")
+        portable.arrange_stages(
+            schedule, setting.target.lanes, setting.threads, lambda name: not name.startswith("acc") and name != "value"
+        )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tvm_bnn.ops.attention import PooledAttention
 from tvm_bnn.ops.base import AccumulatingOperator, Operator
 from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT, WORD_BITS, pack_bits
 from tvm_bnn.ops.conv2d import Conv2d
@@ -16,6 +17,10 @@ from tvm_bnn.ops.epilogue import INT16_MAX, INT16_MIN, SLOPE_LIMIT
 from tvm_bnn.ops.tensors import TensorSpec
 
 Array = NDArray[Any]
+Packed = Conv2d | Dense | PooledAttention
+
+_PACKED = {"x", "weight", "query", "key", "value"}
+"""Operands in words."""
 
 
 def sample_inputs(operator: Operator, seed: int) -> list[Array]:
@@ -25,7 +30,7 @@ def sample_inputs(operator: Operator, seed: int) -> list[Array]:
 
 
 def _draw(operator: Operator, spec: TensorSpec, rng: np.random.Generator) -> Array:
-    if isinstance(operator, Conv2d | Dense) and spec.name in ("x", "weight"):
+    if isinstance(operator, Packed) and spec.name in _PACKED:
         return _words(operator, spec, rng)
     if isinstance(operator, AccumulatingOperator) and spec.name in _EPILOGUE:
         low, high = _range(operator, spec.name)
@@ -34,14 +39,20 @@ def _draw(operator: Operator, spec: TensorSpec, rng: np.random.Generator) -> Arr
     return rng.integers(limits.min, limits.max, spec.shape, spec.dtype, endpoint=True)
 
 
-def _words(operator: Conv2d | Dense, spec: TensorSpec, rng: np.random.Generator) -> Array:
-    conv = operator.as_conv2d() if isinstance(operator, Dense) else operator
-    channels = conv.in_channels if spec.name == "x" else conv.group_channels
-    planes = conv.activation_bits if spec.name == "x" else conv.weight_bits
+def _words(operator: Packed, spec: TensorSpec, rng: np.random.Generator) -> Array:
+    channels, planes = _layout(operator, spec.name)
     padded = -(-channels // CHANNEL_ALIGNMENT) * CHANNEL_ALIGNMENT
     mask = np.tile(pack_bits(np.arange(padded) < channels), planes)
     words = rng.integers(-(2 ** (WORD_BITS - 1)), 2 ** (WORD_BITS - 1), spec.shape, np.int32)
     return words & mask
+
+
+def _layout(operator: Packed, name: str) -> tuple[int, int]:
+    """Channels and bit planes of a packed operand."""
+    if isinstance(operator, PooledAttention):
+        return (operator.value_channels, operator.value_bits) if name == "value" else (operator.key_channels, 1)
+    conv = operator.as_conv2d() if isinstance(operator, Dense) else operator
+    return (conv.in_channels, conv.activation_bits) if name == "x" else (conv.group_channels, conv.weight_bits)
 
 
 _EPILOGUE = {

@@ -176,7 +176,7 @@ def _distance(record: Record, operator: Operator, threads: int) -> float:
     """How unlike two operators of one kind are: octaves between their sizes; infinite if a setting differs."""
     left, right = record.operator.to_dict(), operator.to_dict()
     numbers = [k for k in left if isinstance(left[k], int) and not isinstance(left[k], bool)]
-    structure = ("kernel", "stride", "dilation", "groups", "activation_bits", "weight_bits")
+    structure = ("kernel", "stride", "dilation", "groups", "activation_bits", "weight_bits", "value_bits")
     if any(left.get(key) != right.get(key) for key in structure):
         return math.inf
     sizes = [k for k in numbers if k not in structure and left[k] > 0 and right[k] > 0]

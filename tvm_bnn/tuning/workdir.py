@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +15,12 @@ from typing import Any
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.files import write_atomic
+from tvm_bnn.folders import BEFORE, LOCK, Purpose, lock_folder, move_aside
 from tvm_bnn.targets import Target
 
 SCHEMA_VERSION = 1
 
-_LOCK, _BEFORE = "lock", "before-"
+_PURPOSE = Purpose("work dir", "tuning run", "--work-dir")
 
 
 @dataclass(frozen=True)
@@ -54,47 +53,16 @@ def open_workdir(path: Path, target: Target, versions: dict[str, str], *, fresh:
         UsageError: in use by another tuner, not writable, or made for another target or version.
     """
     work = WorkDir(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise UsageError(
-            f"expected a writable work dir, got '{path}': {error.strerror}", "name another with --work-dir"
-        ) from error
-    try:
-        _lock(lock, path)
+    with lock_folder(path, _PURPOSE):
         if fresh:
-            _move_aside(work)
+            move_aside(path, _held(path), _PURPOSE)
         _identify(work, target, versions)
         yield work
-    finally:
-        os.close(lock)
 
 
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise UsageError(
-            f"work dir '{path}' is in use by another tuning run", "wait for it, or name another with --work-dir"
-        ) from error
-
-
-def _move_aside(work: WorkDir) -> None:
-    """Number what is there out of the way, what earlier runs set aside excepted; nothing is deleted."""
-    kept = [p for p in work.path.iterdir() if p.name != _LOCK and not p.name.startswith(_BEFORE)]
-    if not kept:
-        return
-    number = next(n for n in range(1, 10**6) if not (work.path / f"{_BEFORE}{n}").exists())
-    aside = work.path / f"{_BEFORE}{number}"
-    try:
-        aside.mkdir()
-        for path in kept:
-            path.rename(aside / path.name)
-    except OSError as error:
-        raise UsageError(
-            f"cannot move what '{work.path}' holds aside: {error.strerror}", "name another with --work-dir"
-        ) from error
+def _held(path: Path) -> list[Path]:
+    """What is there, what earlier runs set aside excepted."""
+    return [entry for entry in path.iterdir() if entry.name != LOCK and not entry.name.startswith(BEFORE)]
 
 
 def _identify(work: WorkDir, target: Target, versions: dict[str, str]) -> None:
