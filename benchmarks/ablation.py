@@ -33,7 +33,6 @@ DESIGNS = {
     "bilinear": Design("bilinear", "none"),
     "single branch": Design("single", "none"),
     "multi-branch": Design("multi-branch", "none"),
-    "multi-branch, pooled gates": Design("multi-branch-pooled", "none"),
     "multi-branch + pooled binary attention": Design("multi-branch", "pooled"),
     "multi-branch + dense fp32 attention": Design("multi-branch", "dense"),
 }

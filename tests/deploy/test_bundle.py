@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
+from tests.nn.nets import PICTURES, Net, ready
 from tvm_bnn.deploy.bundle import write_bundle
 from tvm_bnn.deploy.manifest import file_entry, read_manifest
 from tvm_bnn.errors import ToolchainError
-from tvm_bnn.graph.phases import Compiled
+from tvm_bnn.graph.phases import Compiled, compile_network
 from tvm_bnn.models.load import LoadedModel
+from tvm_bnn.nn import freeze
 from tvm_bnn.targets import resolve_host
+from tvm_bnn.tuning.plan import default_choice
 
 
 def test_files_and_manifest(tiny_bundle: Path, tiny_compiled: Compiled) -> None:
@@ -24,6 +28,17 @@ def test_files_and_manifest(tiny_bundle: Path, tiny_compiled: Compiled) -> None:
     assert (manifest.output.shape, manifest.output.dtype, manifest.output.layout) == ((1, 16, 24), "uint8", "NHW")
     assert [operator.name for operator in manifest.operators] == [placed.name for placed in tiny_compiled.operators]
     assert set(manifest.versions) == {"tvm-bnn", "tvm", "tvm-ffi"}
+
+
+@pytest.mark.parametrize(("end", "layout"), [(nn.Sigmoid(), "NCHW"), (nn.Flatten(2), "unknown")])
+def test_a_real_result_is_described_as_torch_has_it(end: nn.Module, layout: str, tmp_path: Path) -> None:
+    network = freeze(ready(Net(8, lambda net, x: net.end(x), end=end)), PICTURES)
+    model = LoadedModel("net", "", (16, 24), (), network, trained=True)
+    host = resolve_host()
+    compiled = compile_network(network, (1, 16, 24, 3), host, 1, lambda operator: default_choice(operator, host, 1))
+    manifest = write_bundle(tmp_path / "bundle", model, compiled)
+    assert (manifest.output.dtype, manifest.output.layout) == ("float32", layout)
+    assert {operator.kind: operator.schedule for operator in manifest.operators}["float"] == "fallback"
 
 
 def test_counts_are_of_the_operators(tiny_bundle: Path) -> None:

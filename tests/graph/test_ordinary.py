@@ -62,8 +62,10 @@ def test_what_moves_and_picks_is_exact(body: Body) -> None:
         lambda net, x: torch.sigmoid(net.conv(x)),
         lambda net, x: functional.interpolate(x, size=(20, 31), mode="bilinear"),
         lambda net, x: x.mean((2, 3)),
+        lambda net, x: torch.sigmoid(x.mean((2, 3), keepdim=True)) * x,
+        lambda net, x: x.roll(1, 3).mean(),
     ],
-    ids=["softmax", "conv", "bilinear", "mean"],
+    ids=["softmax", "conv", "bilinear", "mean", "gate", "one_number"],
 )
 def test_what_rounds_is_close(body: Body) -> None:
     executable, network = compiled(body, conv=nn.Conv2d(8, 5, 3))
@@ -89,7 +91,12 @@ def test_kernels_are_known_whatever_their_order() -> None:
     assert measure(executable, warmup=0, repeat=1).steps.shape == (1, len(executable.steps))
 
 
-def test_what_tvm_does_not_know_is_one_line() -> None:
+@pytest.mark.parametrize(
+    "body",
+    [lambda net, x: functional.unfold(x, 3), lambda net, x: functional.group_norm(x, 2)],
+    ids=["unfold", "group_norm"],
+)
+def test_what_tvm_does_not_know_is_one_line(body: Body) -> None:
     with pytest.raises(UsageError, match=r"the network cannot be lowered: .+") as caught:
-        compiled(lambda net, x: functional.unfold(x, 3))
+        compiled(body)
     assert "\n" not in str(caught.value.message)

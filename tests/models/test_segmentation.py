@@ -42,7 +42,7 @@ def test_real_twins_have_no_binary_layer(design: Design) -> None:
     assert bool(binary) != design.real
 
 
-@pytest.mark.parametrize("design", [Design(), Design("multi-branch-pooled", "dense"), Design(real=True)])
+@pytest.mark.parametrize("design", [Design(), Design("multi-branch", "dense"), Design(real=True)])
 def test_everything_learns(design: Design) -> None:
     network = build(design)
     network(pictures(2)).square().mean().backward()
@@ -90,15 +90,6 @@ def test_upsampling_changes_the_decoder_alone() -> None:
     assert all(part == outside[0] for part in outside)
     controls = [names(Design(upsampling), "decoder.") for upsampling in ("bilinear", "single")]
     assert controls[0] == controls[1]
-
-
-def test_gates_of_the_branches() -> None:
-    learned = names(Design("multi-branch"), "decoder.0.upsample.")
-    pooled = names(Design("multi-branch-pooled"), "decoder.0.upsample.")
-    branches = [f"decoder.0.upsample.branches.{branch}" for branch in range(3)]
-    assert learned - pooled == {f"{branch}.gate.logit" for branch in branches}
-    own = {f"{branch}.excite" for branch in branches} | {"decoder.0.upsample.mean"}
-    assert {".".join(name.split(".")[: 6 if "branches" in name else 4]) for name in pooled - learned} == own
 
 
 def test_a_twin_has_the_same_parameters_but_those_of_binarising() -> None:

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, fx, nn
 
 from tvm_bnn.nn import BinaryLinear, BinarySign, IntegerNetwork, RealConv2d, RPReLU, Step
-from tvm_bnn.nn._anchors import Value
-from tvm_bnn.nn._emit import Emitter
-from tvm_bnn.nn._forms import settle_forms
-from tvm_bnn.nn._fuse import Group
-from tvm_bnn.nn._layers import Add
-from tvm_bnn.nn._plan import plan
-from tvm_bnn.nn._readers import Reader, gates_of, inputs_of, quantisers_in, quantisers_of
-from tvm_bnn.nn._trace import LayerGraph, trace_layers
 from tvm_bnn.nn.binary import BinaryLayer
+from tvm_bnn.nn.freezing.anchors import Value
+from tvm_bnn.nn.freezing.emit import Emitter
+from tvm_bnn.nn.freezing.forms import settle_forms
+from tvm_bnn.nn.freezing.fuse import Group
+from tvm_bnn.nn.freezing.layers import Add
+from tvm_bnn.nn.freezing.plan import plan
+from tvm_bnn.nn.freezing.readers import Reader, gates_of, inputs_of, quantisers_in, quantisers_of
+from tvm_bnn.nn.freezing.trace import LayerGraph, trace_layers
 from tvm_bnn.nn.gate import LearnedGate
 from tvm_bnn.nn.island import FloatStep
 from tvm_bnn.nn.shortcut import RepeatChannels

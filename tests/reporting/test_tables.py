@@ -24,6 +24,11 @@ def test_footer_stands_apart_and_shares_the_columns() -> None:
     assert len(lines[1]) == len(lines[-1])
 
 
+def test_notes_come_last() -> None:
+    lines = to_plain(Table(COLUMNS, ROWS, [{"name": "sum"}], ["much to say about all of them"])).splitlines()
+    assert lines[-4:] == ["", "sum", "", "much to say about all of them"]
+
+
 def test_absent_values_are_empty_and_no_line_ends_in_blanks() -> None:
     assert to_plain(Table(COLUMNS, [{"name": "x"}])).splitlines()[-1] == "x"
 

@@ -28,7 +28,7 @@ from tvm_bnn.reporting.labels import shape_label
 from tvm_bnn.tuning.settle import versions
 
 _LAYOUTS = {2: "NC", 3: "NHW", 4: "NHWC"}
-_TORCH_LAYOUTS = {1: "N", 2: "NC", 3: "NHW", 4: "NCHW", 5: "NCDHW"}
+_TORCH_LAYOUTS = {1: "N", 2: "NC", 4: "NCHW"}
 _UNKNOWN = "unknown"
 _README = """\
 # {name} for {target}

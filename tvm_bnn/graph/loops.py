@@ -35,11 +35,13 @@ def arranged(function: Any, lanes: int, threads: int) -> Any:
 
 
 def _stages(schedule: Any) -> list[Any]:
+    """The stages with loops to arrange."""
     try:
-        return list(schedule.get_child_blocks(schedule.get_sblock("root")))
+        blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
     except s_tir.schedule.ScheduleError:
         # TVM's own functions for sorting and scanning are not made of stages.
         return []
+    return [block for block in blocks if spatial_loops(schedule, block)]
 
 
 def _attempt(arrange: Callable[..., None], schedule: Any, *arguments: Any) -> None:

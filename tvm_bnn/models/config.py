@@ -38,7 +38,7 @@ WIDTHS = {
 }
 
 
-Upsampling = Literal["bilinear", "single", "multi-branch", "multi-branch-pooled"]
+Upsampling = Literal["bilinear", "single", "multi-branch"]
 Attention = Literal["none", "pooled", "dense"]
 
 
@@ -47,9 +47,8 @@ class Design:
     """What the network is made of. The default is the product; the others exist to be compared with it.
 
     Attributes:
-        upsampling: how the decoder doubles a map: several branches, gated by learned numbers or by the map's mean; one
-            branch of equal work (5x5 for three times 3x3); or a 1x1 convolution. All of them binary, all of them
-            followed by bilinear interpolation.
+        upsampling: how the decoder doubles a map: several branches, one branch of equal work (5x5 for three times
+            3x3), or a 1x1 convolution. All of them binary, all of them followed by bilinear interpolation.
         attention: at output stride 8: pooled and binary, dense and real, or none.
         real: weights and activations are real throughout: the network's twin in floating point.
 

@@ -8,10 +8,8 @@ from tvm_bnn.models.blocks import BinaryBlock
 from tvm_bnn.models.config import Upsampling
 from tvm_bnn.nn import MultiBranchUpsample, RPReLU
 from tvm_bnn.nn.twin import convolution
-from tvm_bnn.nn.upsample import Gate
 
 _CONTROL_KERNEL = {"bilinear": 1, "single": 5}
-_GATE: dict[str, Gate] = {"multi-branch": "learned", "multi-branch-pooled": "pooled"}
 
 
 class SingleUpsample(nn.Module):
@@ -52,7 +50,7 @@ class DecoderLevel(nn.Module):
         if upsampling in _CONTROL_KERNEL:
             self.upsample = SingleUpsample(in_channels, out_channels, _CONTROL_KERNEL[upsampling], real)
         else:
-            self.upsample = MultiBranchUpsample(in_channels, out_channels, gate=_GATE[upsampling], real=real)
+            self.upsample = MultiBranchUpsample(in_channels, out_channels, real=real)
         self.activation = RPReLU(out_channels)
         self.refine = BinaryBlock(out_channels, out_channels, real=real)
 

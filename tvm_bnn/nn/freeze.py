@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from tvm_bnn.errors import UsageError
-from tvm_bnn.nn._emit import Emitter
-from tvm_bnn.nn._forms import settle_forms
-from tvm_bnn.nn._plan import plan
-from tvm_bnn.nn._trace import trace_layers
 from tvm_bnn.nn.calibration import fixed_order, synthetic_pictures
+from tvm_bnn.nn.freezing.emit import Emitter
+from tvm_bnn.nn.freezing.forms import settle_forms
+from tvm_bnn.nn.freezing.plan import plan
+from tvm_bnn.nn.freezing.trace import trace_layers
 from tvm_bnn.nn.integer import IntegerNetwork
 
 DEFAULT_STRIDE = 32

@@ -6,8 +6,8 @@ from torch import nn
 
 from tvm_bnn.nn import PooledBinaryAttention
 
-SOFT_UNTIL = 0.3
-HARD_FROM = 0.6
+SOFT_UNTIL = 0.45
+HARD_FROM = 0.75
 """Shares of the steps: before the first the signs are real, after the second they are signs."""
 
 

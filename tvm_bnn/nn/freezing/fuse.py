@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from torch import fx, nn
 
-from tvm_bnn.nn._layers import ACTIVATIONS, SCALES, Add, operands
-from tvm_bnn.nn._readers import inputs_of
-from tvm_bnn.nn._trace import LayerGraph, place_of
 from tvm_bnn.nn.anchors import AnchorPool
 from tvm_bnn.nn.attention import AnchorAttention
 from tvm_bnn.nn.binary import BinaryLayer
+from tvm_bnn.nn.freezing.layers import ACTIVATIONS, SCALES, Add, operands
+from tvm_bnn.nn.freezing.readers import inputs_of
+from tvm_bnn.nn.freezing.trace import LayerGraph, place_of
 from tvm_bnn.nn.gate import ChannelGate
 from tvm_bnn.nn.real import RealConv2d
 from tvm_bnn.nn.scores import UpsampleScores

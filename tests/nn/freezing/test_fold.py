@@ -4,7 +4,7 @@ import torch
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.nn import ActivationCodes, BinarySign
-from tvm_bnn.nn._fold import Affine, accumulator_thresholds, fraction_for, integer_affine, packing_of
+from tvm_bnn.nn.freezing.fold import Affine, accumulator_thresholds, fraction_for, integer_affine, packing_of
 from tvm_bnn.ops.bits import decode, unpack_bits, unpack_codes
 from tvm_bnn.ops.epilogue import Epilogue, check_parameters
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import fx
 
-from tvm_bnn.nn._trace import LayerGraph
+from tvm_bnn.nn.freezing.trace import LayerGraph
 
 
 @dataclass

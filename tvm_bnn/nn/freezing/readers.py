@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from torch import fx, nn
 
-from tvm_bnn.nn._trace import LayerGraph
 from tvm_bnn.nn.attention import AnchorAttention
 from tvm_bnn.nn.binary import BinaryLayer
+from tvm_bnn.nn.freezing.trace import LayerGraph
 from tvm_bnn.nn.gate import ChannelGate
 from tvm_bnn.nn.quantise import ActivationCodes
 from tvm_bnn.nn.sign import BinarySign

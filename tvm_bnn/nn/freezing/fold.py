@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from tvm_bnn.errors import UsageError
-from tvm_bnn.nn._fuse import Group
-from tvm_bnn.nn._layers import NORMS
-from tvm_bnn.nn._trace import LayerGraph
 from tvm_bnn.nn.activation import LARGEST_SLOPE, RPReLU
+from tvm_bnn.nn.freezing.fuse import Group
+from tvm_bnn.nn.freezing.layers import NORMS
+from tvm_bnn.nn.freezing.trace import LayerGraph
 from tvm_bnn.nn.gate import LearnedGate
 from tvm_bnn.nn.quantise import ActivationCodes
 from tvm_bnn.nn.sign import BinarySign

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_bnn.errors import UsageError
-from tvm_bnn.nn._anchors import Anchor, Value
-from tvm_bnn.nn._fold import (
+from tvm_bnn.nn.activation import Uint8Activation
+from tvm_bnn.nn.freezing.anchors import Anchor, Value
+from tvm_bnn.nn.freezing.fold import (
     MIN_FRACTION,
     Affine,
     Packing,
@@ -21,10 +22,9 @@ from tvm_bnn.nn._fold import (
     integer_rprelu,
     packing_of,
 )
-from tvm_bnn.nn._fuse import Group
-from tvm_bnn.nn._readers import Quantiser, Reader, gates_of, quantisers_of, reads_stream
-from tvm_bnn.nn._trace import LayerGraph
-from tvm_bnn.nn.activation import Uint8Activation
+from tvm_bnn.nn.freezing.fuse import Group
+from tvm_bnn.nn.freezing.readers import Quantiser, Reader, gates_of, quantisers_of, reads_stream
+from tvm_bnn.nn.freezing.trace import LayerGraph
 from tvm_bnn.nn.gate import LOGIT_STEP, LOGIT_ZERO
 from tvm_bnn.nn.quantise import UINT8_STEP
 from tvm_bnn.nn.sign import BinarySign

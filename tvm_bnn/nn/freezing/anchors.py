@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from tvm_bnn.nn._fold import Reals, reals
 from tvm_bnn.nn.anchors import AnchorPool
 from tvm_bnn.nn.attention import AnchorAttention
 from tvm_bnn.nn.conv import BinaryConv2d
+from tvm_bnn.nn.freezing.fold import Reals, reals
 from tvm_bnn.nn.gate import GATE_UNITS, ChannelGate
 from tvm_bnn.nn.linear import BinaryLinear
 from tvm_bnn.nn.quantise import int8_levels

@@ -6,9 +6,9 @@ import heapq
 
 from torch import fx
 
-from tvm_bnn.nn._fuse import Group, fuse
-from tvm_bnn.nn._islands import Cluster, find_islands
-from tvm_bnn.nn._trace import LayerGraph
+from tvm_bnn.nn.freezing.fuse import Group, fuse
+from tvm_bnn.nn.freezing.islands import Cluster, find_islands
+from tvm_bnn.nn.freezing.trace import LayerGraph
 from tvm_bnn.nn.shortcut import RepeatChannels
 
 Part = Group | Cluster

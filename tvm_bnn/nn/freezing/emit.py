@@ -9,14 +9,14 @@ from typing import Literal
 
 from torch import fx, nn
 
-from tvm_bnn.nn._anchors import Value, anchor_of
-from tvm_bnn.nn._exact import function_name, rounding_functions
-from tvm_bnn.nn._finish import Finish, Finisher, logits_packing
-from tvm_bnn.nn._fold import Packing, check_channels, fold_linear, fraction_for, packing_of
-from tvm_bnn.nn._fuse import Group
-from tvm_bnn.nn._islands import Cluster
-from tvm_bnn.nn._readers import Reader, gates_of, quantisers_in, quantisers_of
-from tvm_bnn.nn._trace import LayerGraph, path_of, place_of
+from tvm_bnn.nn.freezing.anchors import Value, anchor_of
+from tvm_bnn.nn.freezing.exact import function_name, rounding_functions
+from tvm_bnn.nn.freezing.finish import Finish, Finisher, logits_packing
+from tvm_bnn.nn.freezing.fold import Packing, check_channels, fold_linear, fraction_for, packing_of
+from tvm_bnn.nn.freezing.fuse import Group
+from tvm_bnn.nn.freezing.islands import Cluster
+from tvm_bnn.nn.freezing.readers import Reader, gates_of, quantisers_in, quantisers_of
+from tvm_bnn.nn.freezing.trace import LayerGraph, path_of, place_of
 from tvm_bnn.nn.gate import ChannelGate
 from tvm_bnn.nn.integer import IMAGE, IntegerNetwork, Step
 from tvm_bnn.nn.island import FloatStep, Island, Read

@@ -7,15 +7,15 @@ from typing import Any
 
 from torch import fx, nn
 
-from tvm_bnn.nn._exact import inexact_nodes
-from tvm_bnn.nn._fold import reals
-from tvm_bnn.nn._layers import ACTIVATIONS, NORMS, Add, operands
-from tvm_bnn.nn._readers import inputs_of
-from tvm_bnn.nn._trace import LayerGraph, unsupported
 from tvm_bnn.nn.activation import LARGEST_SLOPE, RPReLU, Uint8Activation
 from tvm_bnn.nn.anchors import AnchorPool
 from tvm_bnn.nn.attention import AnchorAttention
 from tvm_bnn.nn.binary import BinaryLayer
+from tvm_bnn.nn.freezing.exact import inexact_nodes
+from tvm_bnn.nn.freezing.fold import reals
+from tvm_bnn.nn.freezing.layers import ACTIVATIONS, NORMS, Add, operands
+from tvm_bnn.nn.freezing.readers import inputs_of
+from tvm_bnn.nn.freezing.trace import LayerGraph, unsupported
 from tvm_bnn.nn.gate import ChannelGate, LearnedGate
 from tvm_bnn.nn.linear import BinaryLinear
 from tvm_bnn.nn.real import RealConv2d

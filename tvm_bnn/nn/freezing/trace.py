@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
 
 from tvm_bnn.errors import UsageError
-from tvm_bnn.nn._layers import LAYERS, is_identity, layer_of
+from tvm_bnn.nn.freezing.layers import LAYERS, is_identity, layer_of
 
 STATIC_HINT = "forward() must do the same for every picture: no decisions by values or sizes"
 

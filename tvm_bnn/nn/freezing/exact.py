@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from tvm_bnn.nn._trace import LayerGraph
+from tvm_bnn.nn.freezing.trace import LayerGraph
 from tvm_bnn.nn.shortcut import RepeatChannels
 
 _MODULES = (
