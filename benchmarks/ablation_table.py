@@ -56,7 +56,7 @@ def _markdown(results: Mapping[str, Sequence[Metrics]], settings: Mapping[str, A
         f"width {settings['width']}, {settings['training_pictures']} generated scenes to learn from and "
         f"{settings['test_pictures']} others to measure on. IoU and shares in per cent: mean ± standard deviation over "
         "the seeds. Cue right: share of the pixels of the two cue classes labelled right, by the size of the cue; 50 "
-        "is chance.",
+        "is guessing between the two.",
         "",
         "| " + " | ".join(["design", *COLUMNS]) + " |",
         "|---" * (len(COLUMNS) + 1) + "|",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors
 import safetensors.torch
 import torch
 
@@ -67,6 +68,9 @@ def test_equal_networks_are_equal_files(tmp_path: Path) -> None:
         environment = os.environ | {"PYTHONHASHSEED": str(seed)}
         subprocess.run([sys.executable, "-c", SAVE, str(path)], check=True, env=environment)
     assert paths[0].read_bytes() == paths[1].read_bytes()
+    # With two entries even unordered files would be equal now and then.
+    with safetensors.safe_open(paths[0], framework="pt") as file:
+        assert list(file.metadata()) == ["checkpoint"]
 
 
 def other(path: Path, metadata: dict[str, str]) -> None:

@@ -32,12 +32,12 @@ def normalised(norm: Any, x: Tensor) -> Tensor:
     return (x - mean) / deviation * gain + bias
 
 
-def convolved(layer: Any, x: Tensor) -> Tensor:
+def convolved(layer: Any, x: Tensor, kernel_size: int, dilation: int = 1) -> Tensor:
     """A binary convolution: signs against thresholds, +1 around them, signs of weights times their scale."""
     signs = torch.where(x >= layer.quantiser.shift.view(-1, 1, 1), 1.0, -1.0).double()
-    padded = functional.pad(signs, [layer.dilation * (layer.kernel_size // 2)] * 4, value=1)
+    padded = functional.pad(signs, [dilation * (kernel_size // 2)] * 4, value=1)
     weight = torch.where(layer.weight >= 0, 1.0, -1.0) * layer.scale.view(-1, 1, 1, 1)
-    return functional.conv2d(padded, weight, dilation=layer.dilation)
+    return functional.conv2d(padded, weight, dilation=dilation)
 
 
 def doubled(x: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def factors(upsample: MultiBranchUpsample, branch: Any, x: Tensor) -> Tensor:
         return torch.sigmoid(branch.gate.logit).view(-1, 1, 1)
     project, norm = branch.excite
     mean = normalised(upsample.mean.get_submodule("1"), x.mean((2, 3), keepdim=True))
-    logits = normalised(norm, convolved(project, mean))
+    logits = normalised(norm, convolved(project, mean, 1))
     rounded = torch.floor(16 * logits + 0.5).clamp(-128, 127) / 16
     return torch.floor(256 * torch.sigmoid(rounded) + 0.5).clamp(max=255) / 256
 
@@ -67,9 +67,9 @@ def test_formula_branch_by_branch(gate: Gate, dilations: tuple[int, ...]) -> Non
     lively(upsample)
     x, shortcut = torch.randn(2, 5, 4, 6).double(), torch.randn(2, 3, 8, 12).double()
     total = torch.zeros(2, 3, 4, 6).double()
-    for branch in upsample.branches:
-        total += factors(upsample, branch, x) * normalised(branch.norm, convolved(branch.conv, x))
-    assert len(upsample.branches) == len(dilations)
+    for branch, dilation in zip(upsample.branches, dilations, strict=True):
+        features = normalised(branch.norm, convolved(branch.conv, x, 3, dilation))
+        total += factors(upsample, branch, x) * features
     torch.testing.assert_close(upsample(x, shortcut), doubled(total) + shortcut)
 
 
