@@ -9,36 +9,23 @@ written out.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import Any, cast
 
 from tvm_bnn._tvm import dtype_cast, te, tirx
-from tvm_bnn.lowering.base import Array, Lowering, Tensors
+from tvm_bnn.lowering.base import Tensors
+from tvm_bnn.lowering.plain import Plain
 from tvm_bnn.ops.base import Operator
 from tvm_bnn.ops.labels import Labels
-from tvm_bnn.ops.tensors import TensorSpec
 from tvm_bnn.targets import Target
 
 Expr = Any
 
 
-class LabelRows(Lowering):
+class LabelRows(Plain):
     """For every :class:`Labels`."""
 
     name = "label-rows"
     kind = "labels"
-
-    def declines(self, operator: Operator, target: Target) -> str | None:
-        """Never."""
-        return None
-
-    def parameters(self, operator: Operator, target: Target) -> tuple[TensorSpec, ...]:
-        """None."""
-        return ()
-
-    def pack(self, operator: Operator, target: Target, canonical: Mapping[str, Array]) -> dict[str, Array]:
-        """Nothing to do."""
-        return {}
 
     def compute(self, operator: Operator, target: Target, tensors: Tensors) -> list[Any]:
         """Down, across, compare."""

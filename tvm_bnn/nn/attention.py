@@ -19,9 +19,7 @@ from tvm_bnn.nn.gate import ChannelGate
 from tvm_bnn.nn.quantise import ActivationCodes, round_half_up
 from tvm_bnn.nn.sign import BinarySign
 from tvm_bnn.nn.twin import convolution
-
-LARGEST_WEIGHT = 255
-"""Weights of the softmax are whole numbers of 8 bits; the greatest score always has this one."""
+from tvm_bnn.ops.attention import WEIGHT_MAX
 
 
 class AnchorAttention(nn.Module):
@@ -73,7 +71,7 @@ class AnchorAttention(nn.Module):
         queries, keys = self.query_quantiser(query).flatten(2), self.key_quantiser(key).flatten(2)
         values = self.value_quantiser(value).flatten(2)
         scores = self.temperature * torch.einsum("ncp,ncs->nps", queries, keys)
-        weights = round_half_up(LARGEST_WEIGHT * torch.exp(scores - scores.amax(-1, keepdim=True)))
+        weights = round_half_up(WEIGHT_MAX * torch.exp(scores - scores.amax(-1, keepdim=True)))
         mixed = torch.einsum("nps,ncs->ncp", weights, values) / weights.sum(-1).unsqueeze(1)
         return (mixed * self.value_quantiser.step).unflatten(2, query.shape[2:])
 
