@@ -7,6 +7,7 @@ TVM from here.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,8 @@ __all__ = [
     "build",
     "dtype_cast",
     "ir",
+    "lanes_of",
+    "llvm_call",
     "meta_schedule",
     "relax",
     "s_tir",
@@ -34,14 +37,16 @@ __all__ = [
 ]
 
 
-def sign_word(left: Any, right: Any, start: Any, lanes: int, index: tuple[Any, ...]) -> Any:
-    """One int32 word whose bit i is ``left[*index, start + i] >= right[start + i]``.
+def sign_word(
+    left: Any, right: Any, start: Any, lanes: int, index: tuple[Any, ...], right_index: tuple[Any, ...] = ()
+) -> Any:
+    """One int32 word whose bit i is ``left[*index, start + i] >= right[*right_index, start + i]``.
 
     A compare of vectors, its mask read as an integer: one instruction and a mask move where the hardware has masks.
     TVM's ``reinterpret`` checks sizes before it knows that the loads are vectors, hence the direct call.
     """
     vector = tirx.Ramp(start, 1, lanes)
-    mask = left[(*index, vector)] >= right[vector]
+    mask = left[(*index, vector)] >= right[(*right_index, vector)]
     return ir.Call(ir.Op.get("tirx.reinterpret"), [mask], ret_ty=ir.PrimType("int32"))
 
 
@@ -106,3 +111,33 @@ def popen_worker(maximum_uses: int, log: Any) -> Any:
 def register_intrinsic(name: str, meaning: Any, instruction: Any) -> None:
     """Make a tensor intrinsic known to schedules under ``name``; again is harmless."""
     s_tir.TensorIntrin.register(name, meaning, instruction, override=True)
+
+
+def register_vector_operator(name: str, dtype: str, lowered: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator without side effects that becomes a vector one where its loop does.
+
+    Args:
+        name: of the operator.
+        dtype: of one element of its result.
+        lowered: from the arguments, vectors or not, to what LLVM shall compute.
+
+    Returns:
+        What calls the operator on elements.
+    """
+    full = f"tirx.{name}"
+    pure = 1
+    ir.register_op_attr(full, "TVectorizable", True)
+    ir.register_op_attr(full, "TCallEffectKind", pure)
+    tirx.op.register_intrin_lowering(full, target="llvm", f=lambda call: lowered(*call.args))
+    return lambda *arguments: ir.Call(ir.Op.get(full), list(arguments), ret_ty=ir.PrimType(dtype))
+
+
+def lanes_of(value: Any) -> int:
+    """How many elements an expression has: 1 if it is no vector."""
+    _, _, lanes = str(value.ty).partition("x")
+    return int(lanes or 1)
+
+
+def llvm_call(dtype: str, name: str, *arguments: Any) -> Any:
+    """A call of an LLVM intrinsic without side effects."""
+    return tirx.call_llvm_pure_intrin(dtype, name, *arguments)

@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 
 from tests.lowering.layouts import AVX2, AVX512, packed
-from tests.strategies import POLARITIES
-from tvm_bnn.lowering import popcount
 from tvm_bnn.lowering.popcount_lanes import PopcountLanesConv2d, PopcountLanesDense
 from tvm_bnn.ops import Conv2d, Dense
 from tvm_bnn.targets import Target
@@ -25,17 +23,13 @@ def test_lanes_run_over_output_channels(target: Target) -> None:
         channel = block * 64 + vector * lanes + lane
         wanted = words[channel] if channel < 100 else np.zeros_like(words[0])
         np.testing.assert_array_equal(weight[block, vector, ..., lane], wanted, f"channel {channel}")
-    assert arrays["base"].shape == (128,)
-    assert not arrays["base"][100:].any()
 
 
 def test_a_dense_layer_is_a_convolution_of_one_tap() -> None:
     dense = Dense(5, 70, 100)
     canonical, arrays = packed(PopcountLanesDense(), dense, AVX2)
-    _, wanted = packed(PopcountLanesConv2d(), dense.as_conv2d(), AVX2)
     assert arrays["weight"].shape == (2, 8, 1, 1, 1, 4, 8)
     np.testing.assert_array_equal(arrays["weight"][1, 2, 0, 0, 0, :, 3], canonical[64 + 2 * 8 + 3])
-    assert arrays["base"].shape == wanted["base"].shape
 
 
 @pytest.mark.parametrize(
@@ -51,28 +45,3 @@ def test_a_dense_layer_is_a_convolution_of_one_tap() -> None:
 def test_groups_that_need_masks_are_declined(operator: Conv2d, reason: str | None) -> None:
     declined = PopcountLanesConv2d().declines(operator, AVX2)
     assert declined == reason if reason is None else reason in str(declined)
-
-
-@pytest.mark.parametrize(("activation_bipolar", "weight_bipolar"), POLARITIES)
-@pytest.mark.parametrize(("activation_bits", "weight_bits"), [(1, 1), (3, 2)])
-def test_constants_make_up_for_zero_bits(
-    activation_bipolar: bool, weight_bipolar: bool, activation_bits: int, weight_bits: int
-) -> None:
-    """All activation codes 0, without padding: the constant and one popcount per pair of planes give the sum."""
-    conv = replace(
-        CONV,
-        padding=(0, 0),
-        activation_bits=activation_bits,
-        weight_bits=weight_bits,
-        activation_bipolar=activation_bipolar,
-        weight_bipolar=weight_bipolar,
-    )
-    canonical, arrays = packed(PopcountLanesConv2d(), conv, AVX2)
-    wanted = conv.accumulate(np.zeros(conv.inputs()[0].shape, np.int32), canonical)[0, 0, 0]
-    planes = canonical.reshape(100, 6, weight_bits, 4)
-    for channel in range(100):
-        counted = 0
-        for a, b in itertools.product(range(activation_bits), range(weight_bits)):
-            words = planes[channel, :, b].astype(np.uint32).ravel().tolist()
-            counted += 2 ** (a + b) * sum(word.bit_count() for word in words) * weight_bipolar
-        assert arrays["base"][channel] + popcount.factor(conv) * counted == wanted[channel]

@@ -9,7 +9,7 @@ def test_rprelu() -> None:
     layer.slope.data = torch.tensor([0.5, 100.0])
     layer.offset.data = torch.tensor([10.0, 0.0])
     x = torch.tensor([[3.0, 3.0], [-1.0, -1.0]])
-    steepest = (2**14 - 1) / 2**12
+    steepest = (2**15 - 1) / 2**15
     assert layer(x).tolist() == [[12, 3], [9, -steepest]]
     assert layer(x[:, :, None, None]).shape == (2, 2, 1, 1)
 

@@ -20,8 +20,8 @@ from tvm_bnn.nn import (
 )
 from tvm_bnn.ops import AccumulatingOperator, Epilogue
 
-# Half a unit each from two rounding shifts, and a slope rounded to 2^-12 acting on up to 2^14 units.
-UNITS = 0.5 + 0.5 + 2.0
+# Half a unit each from two rounding shifts; the rest from multipliers and slopes of as many bits as 32 leave room for.
+UNITS = 0.5 + 0.5 + 1.0
 
 
 def check(model: nn.Module, pictures: Tensor = PICTURES) -> Frozen:

@@ -119,9 +119,9 @@ def affine(epilogue: Epilogue, accumulator: int, shortcut: int, p: Parameters) -
 
 def rprelu(number: int, p: Parameters) -> int:
     """Identity above the knee, a slope below, an offset behind."""
-    distance = fits32(number - p["rprelu_in"])
+    distance = sat16(number - p["rprelu_in"])
     if distance <= 0:
-        distance = fits32(fits32(distance * p["rprelu_slope"]) + 2048) // 4096
+        distance = fits32(fits32(distance * p["rprelu_slope"]) + 2**14) // 2**15
     return sat16(fits32(distance + p["rprelu_out"]))
 
 

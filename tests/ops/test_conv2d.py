@@ -319,7 +319,7 @@ def test_bytes_are_inputs_and_outputs_once() -> None:
         1, 96, 312, 64, 64, epilogue=Epilogue(shortcut_channels=64, rprelu=True, outputs=("stream", "signs"))
     )
     pixels = 96 * 312
-    parameters = 64 * 9 * 8 + 64 * 4 * (4 + 3) + 64 * 2
+    parameters = 64 * 9 * 8 + 64 * 4 * 4 + 64 * 2 * (3 + 1)
     assert operator.bytes_moved == pixels * (8 + 128 + 128 + 8) + parameters
 
 

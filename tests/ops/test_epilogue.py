@@ -186,25 +186,30 @@ def test_shortcut_reaches_its_own_pixel() -> None:
 
 
 def test_rprelu_turns_at_the_knee() -> None:
-    found = only(RPRELU_STREAM, [99, 100, 101], **IDENTITY, rprelu_in=100, rprelu_slope=2**13, rprelu_out=7)
-    assert found == [5, 7, 8]
+    found = only(RPRELU_STREAM, [99, 100, 101], **IDENTITY, rprelu_in=100, rprelu_slope=-(2**14), rprelu_out=7)
+    assert found == [8, 7, 8]
 
 
-@pytest.mark.parametrize("slope", [1, 1024, 2048, 6144, -2048, SLOPE_LIMIT, -SLOPE_LIMIT])
+@pytest.mark.parametrize("slope", [1, 8192, 2**14, 3 * 2**13, -(2**14), SLOPE_LIMIT, -SLOPE_LIMIT])
 def test_rprelu_rounds_half_up(slope: int) -> None:
     below = list(range(-9, 1))
-    rounded = [math.floor(Fraction(value * slope, 4096) + Fraction(1, 2)) for value in below]
+    rounded = [math.floor(Fraction(value * slope, 2**15) + Fraction(1, 2)) for value in below]
     assert only(RPRELU_STREAM, below, **IDENTITY, rprelu_in=0, rprelu_slope=slope, rprelu_out=0) == rounded
 
 
 @pytest.mark.parametrize(
     ("value", "offset", "saturated"),
-    [(32000, 766, 32766), (32000, 767, 32767), (32000, 768, 32767), (-32000, -768, -32768), (-32000, -769, -32768)],
+    [(32000, 766, 32766), (32000, 767, 32767), (32000, 768, 32767), (-32000, -769, -32768), (-32000, -770, -32768)],
 )
 def test_rprelu_saturates_at_the_edges(value: int, offset: int, saturated: int) -> None:
-    slope_one = 2**12
-    found = only(RPRELU_STREAM, [value], **IDENTITY, rprelu_in=0, rprelu_slope=slope_one, rprelu_out=offset)
-    assert found == [saturated]
+    steepest = {"rprelu_slope": SLOPE_LIMIT}
+    assert only(RPRELU_STREAM, [value], **IDENTITY, rprelu_in=0, **steepest, rprelu_out=offset) == [saturated]
+
+
+def test_rprelu_saturates_the_distance() -> None:
+    for knee, value in ((-1000, 32000), (1000, -32000)):
+        (found,) = only(RPRELU_STREAM, [value], **IDENTITY, rprelu_in=knee, rprelu_slope=2**14, rprelu_out=0)
+        assert found == (32767 if value > 0 else -(2**14))
 
 
 def test_rprelu_reads_the_saturated_value() -> None:
@@ -215,7 +220,7 @@ def test_rprelu_reads_the_saturated_value() -> None:
 def test_steepest_slope_at_the_greatest_distance_overflows_nothing(slope: int) -> None:
     extremes = {"rprelu_in": [32767, -32768], "rprelu_slope": slope, "rprelu_out": [-32768, 32767]}
     saturated = only(RPRELU_STREAM, [-(2**20), 2**20], **IDENTITY, **extremes)
-    assert saturated == [-32768 if slope > 0 else 32767, 32767]
+    assert saturated == [-32768 if slope > 0 else -1, 32767]
 
 
 # Signs and codes
@@ -344,8 +349,8 @@ LIMITS = [
     *((name, limit, beyond) for name in ("shift", "code_shift") for limit, beyond in ((0, -1), (31, 32))),
     *((name, 2**15 - 1, 2**15) for name in ("rprelu_in", "rprelu_out")),
     *((name, -(2**15), -(2**15) - 1) for name in ("rprelu_in", "rprelu_out")),
-    ("rprelu_slope", SLOPE_LIMIT, 2**14),
-    *(("rprelu_slope", -SLOPE_LIMIT, beyond) for beyond in (-(2**14), -(2**31))),
+    ("rprelu_slope", SLOPE_LIMIT, 2**15),
+    *(("rprelu_slope", -SLOPE_LIMIT, beyond) for beyond in (-(2**15), -(2**31))),
 ]
 """A parameter, the last number that is allowed, and one that is not."""
 

@@ -36,7 +36,7 @@ class SeparableAnchorPool(Plain):
         mean = te.compute(
             (pool.batch, pool.anchors, pool.channels), lambda n, s, c: _mean(pool, cells, n, s, c), "mean"
         )
-        return finish(pool, lambda n, _, s, c: mean[n, s, c], tensors)
+        return finish(pool, target, lambda n, _, s, c: mean[n, s, c], tensors)
 
 
 def _cells(pool: AnchorPool, grid: int, x: Any) -> Any:

@@ -29,4 +29,4 @@ class FactorChannelGate(Plain):
         factor = te.compute(
             (gate.batch, gate.channels), lambda n, c: dtype_cast("int32", table[logit[n, 0, 0, c]]), "factor"
         )
-        return finish(gate, lambda n, h, w, c: dtype_cast("int32", x[n, h, w, c]) * factor[n, c], tensors)
+        return finish(gate, target, lambda n, h, w, c: dtype_cast("int32", x[n, h, w, c]) * factor[n, c], tensors)

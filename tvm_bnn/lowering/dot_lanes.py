@@ -68,7 +68,7 @@ class DotLanes(Lowering):
         def read(n: Expr, h: Expr, w: Expr, channel: Expr) -> Expr:
             return accumulator[n, h, w, 0, channel // LANES, channel % LANES]
 
-        return finish(conv, read, tensors)
+        return finish(conv, target, read, tensors)
 
 
 def _vectors(conv: RealConv2d) -> int:

@@ -10,46 +10,67 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tvm_bnn._tvm import dtype_cast, sign_word, te, tirx
+from tvm_bnn.lowering.fixed_point import high_product, saturating_difference, saturating_sum
 from tvm_bnn.ops.base import AccumulatingOperator
 from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT, WORD_BITS, words_for
-from tvm_bnn.ops.epilogue import INT16_MAX, INT16_MIN, SLOPE_FRACTION_BITS, Epilogue
+from tvm_bnn.ops.epilogue import INT16_MAX, INT16_MIN, RPRELU_PARAMETERS, Epilogue
+from tvm_bnn.targets import Target
 
 Expr = Any
 Tensors = Mapping[str, Any]
 
 
-def finish(operator: AccumulatingOperator, accumulator: Callable[..., Expr], tensors: Tensors) -> list[Any]:
-    """Output tensors, in the order of the epilogue, for ``accumulator(*index)`` giving int32."""
+def finish(
+    operator: AccumulatingOperator,
+    target: Target,
+    accumulator: Callable[..., Expr],
+    tensors: Tensors,
+    offset: Callable[..., Expr] | None = None,
+) -> list[Any]:
+    """Output tensors, in the order of the epilogue.
+
+    Args:
+        operator: whose epilogue it is.
+        target: that computes it.
+        accumulator: int32 by index.
+        tensors: by name.
+        offset: int32 by index that is added to ``add`` of an affine step ``scale``.
+    """
     epilogue, shape = operator.epilogue, operator.accumulator_shape()
 
     def value_at(*index: Expr) -> Expr:
-        z = _activated(epilogue, _affine(epilogue, accumulator(*index), index, tensors), index[-1], tensors)
-        return dtype_cast(epilogue.value_dtype, z)
+        z = dtype_cast(epilogue.value_dtype, _affine(epilogue, accumulator(*index), index, tensors, offset))
+        return _activated(z, index[-1], tensors, target) if epilogue.rprelu else z
 
     value = te.compute(shape, value_at, "value")
     return [_output(name, epilogue, shape, value, tensors) for name in epilogue.outputs]
 
 
-def _affine(epilogue: Epilogue, accumulator: Expr, index: tuple[Expr, ...], tensors: Tensors) -> Expr:
+def _affine(
+    epilogue: Epilogue,
+    accumulator: Expr,
+    index: tuple[Expr, ...],
+    tensors: Tensors,
+    offset: Callable[..., Expr] | None,
+) -> Expr:
     channel = index[-1]
     if epilogue.affine == "none":
         return accumulator
     if epilogue.affine == "bias":
         return accumulator + tensors["add"][channel]
     total = accumulator * tensors["mul"][channel] + tensors["add"][channel]
+    if offset is not None:
+        total = total + offset(*index)
     if epilogue.shortcut_channels:
         shortcut = tensors["shortcut"][(*index[:-1], channel % epilogue.shortcut_channels)]
         total = total + dtype_cast("int32", shortcut) * tensors["shortcut_mul"][channel]
     return _saturate(total >> tensors["shift"][channel])
 
 
-def _activated(epilogue: Epilogue, value: Expr, channel: Expr, tensors: Tensors) -> Expr:
-    if not epilogue.rprelu:
-        return value
-    distance = value - tensors["rprelu_in"][channel]
-    half = 1 << (SLOPE_FRACTION_BITS - 1)
-    below = (distance * tensors["rprelu_slope"][channel] + half) >> SLOPE_FRACTION_BITS
-    return _saturate(tirx.Select(distance > 0, distance, below) + tensors["rprelu_out"][channel])
+def _activated(value: Expr, channel: Expr, tensors: Tensors, target: Target) -> Expr:
+    knee, slope, offset = (tensors[name][channel] for name in RPRELU_PARAMETERS)
+    distance = saturating_difference(value, knee)
+    return saturating_sum(te.max(distance, high_product(distance, slope, target)), offset)
 
 
 def _saturate(value: Expr) -> Expr:

@@ -1,9 +1,9 @@
 """Labels row by row: scores are interpolated down into a row of planes, then across and compared class by class.
 
-The stage ``row`` [N, f h, K, w + 2] holds one interpolated row per class, its ends repeated, so that the second
-interpolation reads contiguous elements. Scores are multiplied by a power of two there, and class k adds how many
-classes come after it: one maximum finds both the greatest score and, among equals, the first class. The class loop is
-written out.
+The stage ``plane`` [N, h, K, w + 2] puts the scores of each class side by side, the ends repeated, so that both
+interpolations read contiguous elements; ``row`` [N, f h, K, w + 2] holds one interpolated row per class. Scores are
+multiplied by a power of two there, and class k adds how many classes come after it: one maximum finds both the
+greatest score and, among equals, the first class. The class loop is written out.
 """
 
 from __future__ import annotations
@@ -32,13 +32,16 @@ class LabelRows(Plain):
         labels = cast(Labels, operator)
         row = _rows(labels, tensors["scores"])
 
-        def label(n: Expr, y: Expr, x: Expr) -> Expr:
+        def label(n: Expr, y: Expr, r: Expr, i: Expr) -> Expr:
             last = _spread(labels) - 1
-            ranked = (_score(labels, row, n, y, x, k) + (last - k) for k in range(labels.classes))
+            ranked = (_score(labels, row, n, y, i, r, k) + (last - k) for k in range(labels.classes))
             return dtype_cast("uint8", last - (functools.reduce(te.max, ranked) & last))
 
         (output,) = labels.outputs()
-        return [te.compute(output.shape, label, "labels")]
+        factor = labels.factor
+        shape = (*output.shape[:2], factor, labels.width)
+        phase = te.compute(shape, label, "phase")
+        return [te.compute(output.shape, lambda n, y, x: phase[n, y, x % factor, x // factor], "labels")]
 
 
 def _spread(labels: Labels) -> int:
@@ -60,26 +63,37 @@ def _weights(labels: Labels, position: Expr) -> tuple[Expr, Expr, Expr]:
     return position // factor, step, te.max(offset, -offset)
 
 
-def _rows(labels: Labels, scores: Any) -> Any:
-    shape = (labels.batch, labels.factor * labels.height, labels.classes, labels.width + 2)
+def _planes(labels: Labels, scores: Any) -> Any:
+    shape = (labels.batch, labels.height, labels.classes, labels.width + 2)
 
-    def score(n: Expr, y: Expr, k: Expr, column: Expr) -> Expr:
-        return dtype_cast(_dtype(labels), scores[n, y, column, k]) * _spread(labels)
+    def element(n: Expr, h: Expr, k: Expr, x: Expr) -> Expr:
+        return scores[n, h, te.max(te.min(x - 1, labels.width - 1), 0), k]
+
+    return te.compute(shape, element, "plane")
+
+
+def _rows(labels: Labels, scores: Any) -> Any:
+    plane = _planes(labels, scores)
+    shape = (labels.batch, labels.factor * labels.height, *plane.shape[2:])
+
+    def score(n: Expr, y: Expr, k: Expr, x: Expr) -> Expr:
+        return dtype_cast(_dtype(labels), plane[n, y, k, x])
 
     def element(n: Expr, y: Expr, k: Expr, x: Expr) -> Expr:
-        column = te.max(te.min(x - 1, labels.width - 1), 0)
         if labels.factor == 1:
-            return score(n, y, k, column)
+            return score(n, y, k, x) * _spread(labels)
         index, step, weight = _weights(labels, y)
         neighbour = te.max(te.min(index + step, labels.height - 1), 0)
-        near, far = score(n, index, k, column), score(n, neighbour, k, column)
-        return near * (2 * labels.factor - weight) + far * weight
+        near, far = score(n, index, k, x), score(n, neighbour, k, x)
+        return near * ((2 * labels.factor - weight) * _spread(labels)) + far * (weight * _spread(labels))
 
     return te.compute(shape, element, "row")
 
 
-def _score(labels: Labels, row: Any, n: Expr, y: Expr, x: Expr, k: int) -> Expr:
+def _score(labels: Labels, row: Any, n: Expr, y: Expr, i: Expr, r: Expr, k: int) -> Expr:
+    """What lies at the phase ``r`` of input column ``i``, from differences that two phases share."""
+    near = row[n, y, k, i + 1]
     if labels.factor == 1:
-        return row[n, y, k, x + 1]
-    index, step, weight = _weights(labels, x)
-    return row[n, y, k, index + 1] * (2 * labels.factor - weight) + row[n, y, k, index + 1 + step] * weight
+        return near
+    _, step, weight = _weights(labels, r)
+    return near * (2 * labels.factor) + (row[n, y, k, i + 1 + step] - near) * weight

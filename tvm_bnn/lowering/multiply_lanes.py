@@ -56,7 +56,7 @@ class MultiplyLanes(Lowering):
         def read(n: Expr, h: Expr, w: Expr, channel: Expr) -> Expr:
             return accumulator[n, h, w, 0, channel // lanes, channel % lanes]
 
-        return finish(conv, read, tensors)
+        return finish(conv, target, read, tensors)
 
 
 def _vectors(conv: RealConv2d, lanes: int) -> int:

@@ -60,4 +60,4 @@ class MultiplyRows(Lowering):
             return te.sum(dtype_cast("int32", x) * dtype_cast("int32", weight[o, kh, kw, c]), axis=[kh, kw, c])
 
         accumulator = te.compute(conv.accumulator_shape(), dot, "acc")
-        return finish(conv, lambda *index: accumulator[index], tensors)
+        return finish(conv, target, lambda *index: accumulator[index], tensors)

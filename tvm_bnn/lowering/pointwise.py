@@ -24,7 +24,7 @@ class Pointwise(Plain):
     def compute(self, operator: Operator, target: Target, tensors: Tensors) -> list[Any]:
         """The accumulator's expression, then the shared epilogue."""
         accumulating = cast(AccumulatingOperator, operator)
-        return finish(accumulating, lambda *index: self.accumulator(operator, tensors["x"], *index), tensors)
+        return finish(accumulating, target, lambda *index: self.accumulator(operator, tensors["x"], *index), tensors)
 
     @abc.abstractmethod
     def accumulator(self, operator: Operator, x: Any, n: Expr, h: Expr, w: Expr, c: Expr) -> Expr:

@@ -44,7 +44,7 @@ class PooledAttentionLanes(Plain):
             numerator = dtype_cast("int32", accumulator[n, h, w, channel // lanes, channel % lanes])
             return (numerator * reciprocal[n, h, w]) >> ACCUMULATOR_SHIFT
 
-        return finish(attention, read, tensors)
+        return finish(attention, target, read, tensors)
 
 
 def sum_dtype(attention: PooledAttention) -> str:

@@ -16,9 +16,8 @@ from typing import Any, cast
 import numpy as np
 
 from tvm_bnn._tvm import te
-from tvm_bnn.lowering import popcount
-from tvm_bnn.lowering.base import Array, Lowering, Tensors, canonical_parameters
-from tvm_bnn.lowering.epilogue import finish
+from tvm_bnn.lowering import counting, popcount
+from tvm_bnn.lowering.base import Array, Lowering, Tensors
 from tvm_bnn.ops.base import Operator
 from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT, words_for
 from tvm_bnn.ops.conv2d import Conv2d
@@ -56,11 +55,7 @@ class PopcountLanesConv2d(Lowering):
         blocks, vectors = _blocks(conv), CHANNEL_ALIGNMENT // lanes
         words = words_for(conv.group_channels)
         weight = (blocks, vectors, *conv.kernel, conv.weight_bits, words, lanes)
-        own = [("weight", weight), ("base", (blocks * CHANNEL_ALIGNMENT,))]
-        if popcount.needs_correction(conv):
-            own.append(("correction", popcount.correction_shape(conv)))
-        specs = [TensorSpec(name, shape, "int32", "parameter") for name, shape in own]
-        return (*specs, *(spec for spec in canonical_parameters(operator) if spec.name != "weight"))
+        return (TensorSpec("weight", weight, "int32", "parameter"), *counting.parameters(conv))
 
     def pack(self, operator: Operator, target: Target, canonical: Mapping[str, Array]) -> dict[str, Array]:
         """Pad the output channels, split them into vectors, put the lanes last."""
@@ -69,21 +64,13 @@ class PopcountLanesConv2d(Lowering):
         spare = _blocks(conv) * CHANNEL_ALIGNMENT - conv.out_channels
         padded = np.pad(weight, [(0, spare)] + [(0, 0)] * 4)
         vectors = padded.reshape(_blocks(conv), CHANNEL_ALIGNMENT // lanes, lanes, *weight.shape[1:])
-        flat = weight.reshape(conv.out_channels, *conv.kernel, -1)
-        packed = {
-            **canonical,
-            "weight": np.ascontiguousarray(np.moveaxis(vectors, 2, -1)),
-            "base": np.pad(popcount.base(conv, flat), (0, spare)),
-        }
-        if popcount.needs_correction(conv):
-            packed["correction"] = popcount.correction(conv, flat)
-        return packed
+        return {**counting.pack(conv, canonical), "weight": np.ascontiguousarray(np.moveaxis(vectors, 2, -1))}
 
     def compute(self, operator: Operator, target: Target, tensors: Tensors) -> list[Any]:
         """Accumulate by vectors, then the shared epilogue."""
         conv = self.convolution(operator)
-        accumulator = _accumulate(conv, target.lanes, tensors["x"], tensors["weight"])
-        return finish(conv, _accumulator_reader(conv, target.lanes, accumulator, tensors), tensors)
+        count = _count_reader(_accumulate(conv, target.lanes, tensors["x"], tensors["weight"]), target.lanes)
+        return counting.outputs(conv, target, count, tensors)
 
 
 class PopcountLanesDense(PopcountLanesConv2d):
@@ -98,9 +85,10 @@ class PopcountLanesDense(PopcountLanesConv2d):
     def compute(self, operator: Operator, target: Target, tensors: Tensors) -> list[Any]:
         """Accumulate as the convolution, finish as the dense layer."""
         conv, lanes = self.convolution(operator), target.lanes
-        accumulator = _accumulate(conv, lanes, lambda n, h, w, j: tensors["x"][w, j], tensors["weight"])
-        read = _accumulator_reader(conv, lanes, accumulator, tensors)
-        return finish(cast(Dense, operator), lambda row, channel: read(0, 0, row, channel), tensors)
+        counts = _accumulate(conv, lanes, lambda n, h, w, j: tensors["x"][w, j], tensors["weight"])
+        dense = cast(Dense, operator)
+        count = _count_reader(counts, lanes)
+        return counting.finished(dense, conv, target, count, lambda row, channel: (0, 0, row, channel), tensors)
 
 
 def _blocks(conv: Conv2d) -> int:
@@ -128,14 +116,9 @@ def _accumulate(conv: Conv2d, lanes: int, x: Any, weight: Any) -> Any:
     return te.compute(shape, count, "acc")
 
 
-def _accumulator_reader(conv: Conv2d, lanes: int, accumulator: Any, tensors: Tensors) -> Any:
+def _count_reader(counts: Any, lanes: int) -> Any:
     def read(n: Expr, h: Expr, w: Expr, channel: Expr) -> Expr:
         within = channel % CHANNEL_ALIGNMENT
-        count = accumulator[n, h, w, channel // CHANNEL_ALIGNMENT, within // lanes, within % lanes]
-        total = tensors["base"][channel] + popcount.factor(conv) * count
-        if not popcount.needs_correction(conv):
-            return total
-        classes = popcount.border_class(conv, 0, h), popcount.border_class(conv, 1, w)
-        return total + tensors["correction"][(*classes, channel)]
+        return counts[n, h, w, channel // CHANNEL_ALIGNMENT, within // lanes, within % lanes]
 
     return read

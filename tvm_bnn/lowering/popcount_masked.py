@@ -66,7 +66,7 @@ class PopcountMaskedConv2d(Lowering):
             classes = popcount.border_class(conv, 0, h), popcount.border_class(conv, 1, w)
             return total + tensors["correction"][(*classes, channel)]
 
-        return finish(conv, read, tensors)
+        return finish(conv, target, read, tensors)
 
 
 def _first_words(conv: Conv2d) -> Array:

@@ -6,8 +6,8 @@ An operator yields an int32 accumulator ``a`` [..., C]. With per-channel int32 p
     scale:      z = sat16((a * mul + s * shortcut_mul + add) >> shift)       s: shortcut stream, channel c % S
     bias:       z = a + add                                                  (no shortcut, no activation)
     none:       z = a
-    RPReLU:     d = z - rprelu_in
-                z = sat16((d if d > 0 else (d * rprelu_slope + 2^11) >> 12) + rprelu_out)
+    RPReLU:     d = sat16(z - rprelu_in)
+                z = sat16(max(d, (d * rprelu_slope + 2^14) >> 15) + rprelu_out)
     stream:     int16  z
     byte:       uint8  min(max(z, 0), 255)
     accumulator int32  z                                                     (``bias`` and ``none`` only)
@@ -17,7 +17,9 @@ An operator yields an int32 accumulator ``a`` [..., C]. With per-channel int32 p
 ``add`` holds the rounding term 2^(shift-1) of the right shift: rounding half up costs nothing. A batch norm, a
 weight scale and the scale of the stream fold into ``mul`` and ``add``; a scale below zero is folded into the signs
 of the weights, so ``mul`` >= 0 need not be assumed by anyone. The RPReLU is ReActNet's: slope below the learned
-knee ``rprelu_in``, then a learned offset. Whoever makes the parameters sees to it that no 32-bit step overflows
+knee ``rprelu_in``, then a learned offset. A slope is less than 1 in magnitude, so that the greater of d and its
+multiple is d exactly above the knee; every step of it stays within int16, where processors have saturating sums and
+a rounding high product. Whoever makes the parameters sees to it that no 32-bit step overflows
 (:func:`check_parameters`).
 
 ``threshold`` has the dtype of z. With ``scale`` that is int16: -32768 means "always +1", but no threshold means
@@ -39,11 +41,13 @@ from tvm_bnn.ops.tensors import Array, TensorSpec
 Affine = Literal["none", "bias", "scale"]
 Output = Literal["accumulator", "stream", "byte", "signs", "codes"]
 
-SLOPE_FRACTION_BITS = 12
-"""RPReLU slopes are integers in units of 2^-12."""
+SLOPE_FRACTION_BITS = 15
+"""RPReLU slopes are integers in units of 2^-15."""
 
-SLOPE_LIMIT = 2**14 - 1
-"""Largest magnitude of an integer slope: |d| <= 2^16, so that d * slope + 2^11 stays within 31 bits."""
+SLOPE_LIMIT = 2**15 - 1
+"""Largest magnitude of an integer slope: just below 1."""
+
+RPRELU_PARAMETERS = ("rprelu_in", "rprelu_slope", "rprelu_out")
 
 INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 
@@ -106,7 +110,7 @@ class Epilogue:
             specs.append(TensorSpec("shortcut", (*shape[:-1], self.shortcut_channels), "int16", "data"))
         specs += [parameter(name) for name in self._affine_parameters()]
         if self.rprelu:
-            specs += [parameter(name) for name in ("rprelu_in", "rprelu_slope", "rprelu_out")]
+            specs += [parameter(name, "int16") for name in RPRELU_PARAMETERS]
         if "signs" in self.outputs:
             specs.append(parameter("threshold", self.value_dtype))
         if "codes" in self.outputs:
@@ -147,10 +151,10 @@ class Epilogue:
     def _activated(self, value: Array, named: Mapping[str, Array]) -> Array:
         if not self.rprelu:
             return value
-        distance = value - named["rprelu_in"]
-        half = 1 << (SLOPE_FRACTION_BITS - 1)
-        below = (distance * named["rprelu_slope"] + half) >> SLOPE_FRACTION_BITS
-        return saturate(np.where(distance > 0, distance, below) + named["rprelu_out"])
+        knee, slope, offset = (named[name].astype(np.int32) for name in RPRELU_PARAMETERS)
+        distance = saturate(value - knee)
+        below = (distance * slope + (1 << (SLOPE_FRACTION_BITS - 1))) >> SLOPE_FRACTION_BITS
+        return saturate(np.maximum(distance, below) + offset)
 
     def _written(self, name: Output, value: Array, named: Mapping[str, Array]) -> Array:
         if name == "signs":

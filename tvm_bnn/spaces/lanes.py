@@ -14,8 +14,7 @@ After, for a tile of (rows, columns, vectors) and the order ``pixels``::
             acc[rows, columns, vectors, lanes] = 0          registers
             for kh, kw, ..., j:                             innermost ``unroll`` of them unrolled
                 unrolled rows, columns, vectors; vectorised lane:  acc += term
-            vectorised value[rows, columns, vectors * lanes]
-        signs[rows, columns, 64 channels]
+        value, signs[rows, columns, 64 channels]            see :mod:`tvm_bnn.spaces.finishing`
 
 The order ``filters`` puts the block of 64 output channels outermost, so that its weights stay in the cache while all
 pixels pass: for layers with more weights than map.
@@ -32,7 +31,7 @@ from tvm_bnn.ops.base import AccumulatingOperator
 from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT
 from tvm_bnn.ops.conv2d import Conv2d
 from tvm_bnn.ops.dense import Dense
-from tvm_bnn.spaces import portable
+from tvm_bnn.spaces import finishing, portable
 from tvm_bnn.spaces.base import Point, Setting, Space, Tile, Variant
 
 _UNROLLED_LIMIT = 36
@@ -43,7 +42,7 @@ class Lanes(Space):
     """For ``popcount-lanes`` and ``multiply-lanes``."""
 
     name = "lanes"
-    version = 1
+    version = 2
     root_block = "acc_update"
     ragged: ClassVar[bool] = True
 
@@ -67,7 +66,7 @@ class Lanes(Space):
         ]
 
     def default(self, setting: Setting) -> Point:
-        """About eight pixels by two vectors, tiles that divide the map first."""
+        """About four pixels by four vectors, tiles that divide the map first."""
         rows, columns = _map_size(setting)
         wanted = _accumulators(setting) * 2 / 3
 
@@ -75,13 +74,12 @@ class Lanes(Space):
             r, c, v = tile
             waste = -(-rows // r) * r * -(-columns // c) * c / (rows * columns)
             ragged = rows % r > 0 or columns % c > 0
-            return (ragged + 4 * (waste - 1) + abs(math.log2(r * c * v / wanted)) + abs(math.log2(v / 2)) / 4, r)
+            return (ragged + 4 * (waste - 1) + abs(math.log2(r * c * v / wanted)) + abs(math.log2(v / 4)) / 4, r)
 
-        # Weights that leave room for the map in the first-level cache stay there anyway.
-        kept = setting.target.peak("l1d_bytes") * 3 / 4
+        # Weights that leave room for the map in the second-level cache stay there anyway.
+        kept = setting.target.peak("l2_bytes") / 4
         order = _orders(setting)[-1] if _weight_bytes(setting) > kept else "pixels"
-        depth = max((v["unroll"] for v in self.variants(setting) if int(v["unroll"]) <= 1), default=0)
-        return Point(min(self.tiles(setting), key=badness), {"order": order, "unroll": depth})
+        return Point(min(self.tiles(setting), key=badness), {"order": order, "unroll": 0})
 
     def arrange(self, schedule: Any, setting: Setting, tile: Sequence[Any], variant: Variant) -> None:
         """Tile, reorder, fuse the epilogue in, unroll."""
@@ -97,7 +95,7 @@ class Lanes(Space):
         tiles = schedule.fuse(*outer, preserve_unit_iters=True)
         if setting.threads > 1:
             schedule.parallel(tiles)
-        _fuse_epilogue(schedule, setting, tiles, vector)
+        finishing.fuse_epilogue(schedule, setting, tiles)
         schedule.set_scope(acc, 0, "local")
         for loop in (rows, columns, vectors, *_innermost(reduction, int(variant["unroll"]))):
             schedule.unroll(loop)
@@ -142,30 +140,9 @@ def _innermost(loops: Sequence[Any], count: int) -> list[Any]:
     return list(loops[len(loops) - count :])
 
 
-def _fuse_epilogue(schedule: Any, setting: Setting, tiles: Any, vector: Any) -> None:
-    """Bring the value under the vectors it comes from, and what reads it under the tile."""
-    lanes = setting.target.lanes
-    whole_vectors = _operator(setting).accumulator_shape()[-1] % lanes == 0
-    value = schedule.get_sblock("value")
-    schedule.reverse_compute_at(value, vector, preserve_unit_loops=True)
-    if whole_vectors:
-        portable.vectorize_channels(schedule, value, lanes)
-    for name in _fused_outputs(setting):
-        output = schedule.get_sblock(name)
-        schedule.reverse_compute_at(output, tiles, preserve_unit_loops=True)
-        if name == "byte" and whole_vectors:
-            portable.vectorize_channels(schedule, output, lanes)
-
-
-def _fused_outputs(setting: Setting) -> list[str]:
-    """Outputs that can follow a tile: bytes, and signs where a tile fills the words it packs."""
-    outputs = portable.epilogue_of(setting).outputs
-    return [name for name in outputs if name == "byte" or (name == "signs" and portable.whole_words(setting))]
-
-
 def _arrange_rest(schedule: Any, setting: Setting) -> None:
     """Stages of their own: the padded map, and outputs that could not be fused."""
-    done = {"value", *_fused_outputs(setting)}
+    done = {"value", *finishing.fused_outputs(setting)}
     portable.arrange_stages(
         schedule, setting.target.lanes, setting.threads, lambda name: not name.startswith("acc") and name not in done
     )

@@ -28,7 +28,7 @@ from tvm_bnn.nn.freezing.trace import LayerGraph
 from tvm_bnn.nn.gate import LOGIT_STEP, LOGIT_ZERO
 from tvm_bnn.nn.quantise import UINT8_STEP
 from tvm_bnn.nn.sign import BinarySign
-from tvm_bnn.ops import Epilogue
+from tvm_bnn.ops import Conv2d, Dense, Epilogue
 from tvm_bnn.ops.epilogue import Output
 from tvm_bnn.ops.tensors import Array
 
@@ -143,7 +143,7 @@ class Finisher:
         """The first fraction at which every channel stays within 32 bits, and the integers at that."""
         shortcut_fraction = 0 if self.shortcut is None else self.shortcut.fraction
         for fraction in fractions:
-            parameters = integer_affine(affine, self.anchor.bound, fraction, shortcut_fraction)
+            parameters = integer_affine(affine, self._reach(), fraction, shortcut_fraction)
             if parameters is not None:
                 if self.shortcut is None:
                     del parameters["shortcut_mul"]
@@ -152,6 +152,11 @@ class Finisher:
             f"cannot freeze {self.group.place}: a scale of {np.abs(affine.scale).max():.3g} does not fit 32 bits",
             "look for a batch norm whose running variance is nearly 0",
         )
+
+    def _reach(self) -> NDArray[np.int64]:
+        """Largest magnitude [O] that a kernel multiplies: popcounts run from 0 to twice the bound of their sum."""
+        counted = isinstance(self.anchor.operator, Conv2d | Dense)
+        return self.anchor.bound * (2 if counted else 1)
 
     def _epilogue(self, outputs: tuple[Output, ...], packing: Packing | None = None) -> Epilogue:
         return Epilogue(

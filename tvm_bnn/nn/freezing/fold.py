@@ -116,9 +116,9 @@ def integer_rprelu(graph: LayerGraph, node: fx.Node, channels: int, fraction: in
     elif isinstance(layer, nn.PReLU):
         slope = np.broadcast_to(reals(layer.weight), (channels,))
     return {
-        "rprelu_in": to_int16(np.rint(knee * 2.0**fraction)).astype(np.int32),
-        "rprelu_slope": np.rint(slope * 2**SLOPE_FRACTION_BITS).astype(np.int32),
-        "rprelu_out": to_int16(np.rint(offset * 2.0**fraction)).astype(np.int32),
+        "rprelu_in": to_int16(np.rint(knee * 2.0**fraction)),
+        "rprelu_slope": to_int16(np.rint(slope * 2**SLOPE_FRACTION_BITS)),
+        "rprelu_out": to_int16(np.rint(offset * 2.0**fraction)),
     }
 
 

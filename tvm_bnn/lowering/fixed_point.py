@@ -1,0 +1,72 @@
+"""Saturating sums and the rounding high product of int16: one instruction each where a processor has it.
+
+They are operators of their own until loops have become vectors, because only then the instruction is known: the
+sums exist in any width, the product as ``vpmulhrsw`` in three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tvm_bnn._tvm import dtype_cast, lanes_of, llvm_call, register_vector_operator, tirx
+from tvm_bnn.targets import Target
+
+Expr = Any
+
+HIGH_BITS = 15
+"""What the product is shifted by."""
+
+_AVX2 = {8: "llvm.x86.ssse3.pmul.hr.sw.128", 16: "llvm.x86.avx2.pmul.hr.sw"}
+_AVX512 = {**_AVX2, 32: "llvm.x86.avx512.pmul.hr.sw.512"}
+"""Products of so many lanes, by what a CPU has; LLVM gives up on one that it has not."""
+
+
+def saturating_sum(left: Expr, right: Expr) -> Expr:
+    """Sum of two int16, clamped to int16."""
+    return _SUM(left, right)
+
+
+def saturating_difference(left: Expr, right: Expr) -> Expr:
+    """Difference of two int16, clamped to int16."""
+    return _DIFFERENCE(left, right)
+
+
+def high_product(left: Expr, right: Expr, target: Target) -> Expr:
+    """``(left * right + 2^14) >> 15`` of two int16 as int16; not both -32768."""
+    if "avx512bw" in target.requires:
+        return _AVX512_PRODUCT(left, right)
+    return _AVX2_PRODUCT(left, right) if "avx2" in target.requires else _plain_product(left, right)
+
+
+def _plain_product(left: Expr, right: Expr, lanes: int = 1) -> Expr:
+    wide = _typed("int32", lanes)
+    product = dtype_cast(wide, left) * dtype_cast(wide, right)
+    rounded = (product + tirx.const(1 << (HIGH_BITS - 1), wide)) >> tirx.const(HIGH_BITS, wide)
+    return dtype_cast(_typed("int16", lanes), rounded)
+
+
+def _instruction(names: Mapping[int, str], left: Expr, right: Expr) -> Expr:
+    lanes = lanes_of(left)
+    if lanes not in names:
+        return _plain_product(left, right, lanes)
+    return _same(names[lanes], left, right)
+
+
+def _same(name: str, left: Expr, right: Expr) -> Expr:
+    """A call whose result is like its arguments."""
+    return llvm_call(_typed("int16", lanes_of(left)), name, left, right)
+
+
+def _typed(dtype: str, lanes: int) -> str:
+    return f"{dtype}x{lanes}" if lanes > 1 else dtype
+
+
+def _registered(name: str, lowered: Callable[[Expr, Expr], Expr]) -> Callable[[Expr, Expr], Expr]:
+    return register_vector_operator(f"tvm_bnn_{name}", "int16", lowered)
+
+
+_SUM = _registered("saturating_sum", lambda a, b: _same("llvm.sadd.sat", a, b))
+_DIFFERENCE = _registered("saturating_difference", lambda a, b: _same("llvm.ssub.sat", a, b))
+_AVX2_PRODUCT = _registered("avx2_high_product", lambda a, b: _instruction(_AVX2, a, b))
+_AVX512_PRODUCT = _registered("avx512_high_product", lambda a, b: _instruction(_AVX512, a, b))
