@@ -28,7 +28,7 @@ Expr = Any
 
 LANES = 16
 QUAD = 4
-_FLAG = "avx512_vnni"
+FLAG = "avx512_vnni"
 
 
 class DotLanes(Lowering):
@@ -39,8 +39,8 @@ class DotLanes(Lowering):
 
     def declines(self, operator: Operator, target: Target) -> str | None:
         """Needs the instruction, and bytes to feed it."""
-        if _FLAG not in target.requires:
-            return f"target {target.name} does not promise {_FLAG}"
+        if FLAG not in target.requires:
+            return f"target {target.name} does not promise {FLAG}"
         dtype = cast(RealConv2d, operator).input_dtype
         return None if dtype == "uint8" else f"the instruction multiplies bytes, the input is {dtype}"
 

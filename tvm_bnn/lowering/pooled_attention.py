@@ -37,14 +37,20 @@ class PooledAttentionLanes(Plain):
         """Weights of the anchors, weighted values, quotient, then the shared epilogue."""
         attention, lanes = cast(PooledAttention, operator), value_lanes(cast(PooledAttention, operator), target)
         weight = _weights(attention, _distances(attention, target.lanes, tensors), target.lanes, tensors["table"])
-        reciprocal = _reciprocals(attention, weight)
         accumulator = _mix(attention, lanes, weight, tensors["value"])
+        return finished(attention, target, accumulator, lanes, reciprocals(attention, weight), tensors)
 
-        def read(n: Expr, h: Expr, w: Expr, channel: Expr) -> Expr:
-            numerator = dtype_cast("int32", accumulator[n, h, w, channel // lanes, channel % lanes])
-            return (numerator * reciprocal[n, h, w]) >> ACCUMULATOR_SHIFT
 
-        return finish(attention, target, read, tensors)
+def finished(
+    attention: PooledAttention, target: Target, sums: Any, lanes: int, reciprocal: Any, tensors: Tensors
+) -> list[Any]:
+    """The outputs, from sums [N, H, W, vectors, lanes] and reciprocals [N, H, W]."""
+
+    def read(n: Expr, h: Expr, w: Expr, channel: Expr) -> Expr:
+        numerator = dtype_cast("int32", sums[n, h, w, channel // lanes, channel % lanes])
+        return (numerator * reciprocal[n, h, w]) >> ACCUMULATOR_SHIFT
+
+    return finish(attention, target, read, tensors)
 
 
 def sum_dtype(attention: PooledAttention) -> str:
@@ -76,37 +82,44 @@ def _distances(attention: PooledAttention, lanes: int, tensors: Tensors) -> Any:
             total = total + te.popcount(query[n, h, w, j] ^ keys[n, j, s])
         return total
 
-    return te.compute((*_pixels(attention), anchors), distance, "distance")
+    return te.compute((*pixels(attention), anchors), distance, "distance")
 
 
 def _weights(attention: PooledAttention, distance: Any, lanes: int, table: Any) -> Any:
     """Table entries by how much farther than the nearest an anchor is."""
     vector, lane = te.reduce_axis((0, distance.shape[-1] // lanes), "vector"), te.reduce_axis((0, lanes), "lane")
     least_lane = te.compute(
-        (*_pixels(attention), lanes),
+        (*pixels(attention), lanes),
         lambda n, h, w, i: te.min(distance[n, h, w, vector * lanes + i], axis=vector),
         "least_lane",
     )
-    least = te.compute(_pixels(attention), lambda n, h, w: te.min(least_lane[n, h, w, lane], axis=lane), "least")
+    least = te.compute(pixels(attention), lambda n, h, w: te.min(least_lane[n, h, w, lane], axis=lane), "least")
 
     def weight(n: Expr, h: Expr, w: Expr, s: Expr) -> Expr:
         return dtype_cast(sum_dtype(attention), table[distance[n, h, w, s] - least[n, h, w]])
 
-    return te.compute((*_pixels(attention), attention.anchors), weight, "weight")
+    return te.compute((*pixels(attention), attention.anchors), weight, "weight")
 
 
-def _reciprocals(attention: PooledAttention, weight: Any) -> Any:
-    """2^E over the sum of the weights, rounded."""
-    anchor = te.reduce_axis((0, attention.anchors), "anchor")
-    total = te.compute(
-        _pixels(attention), lambda n, h, w: te.sum(dtype_cast("int32", weight[n, h, w, anchor]), axis=anchor), "total"
-    )
+def reciprocals(attention: PooledAttention, weight: Any) -> Any:
+    """2^E over the sum of the weights [N, H, W, S or more], rounded; those beyond the last anchor do not count."""
+    held = weight.shape[-1]
+    anchor = te.reduce_axis((0, held), "anchor")
+
+    def counted(n: Expr, h: Expr, w: Expr) -> Expr:
+        one = dtype_cast("int32", weight[n, h, w, anchor])
+        real = (
+            one if held == attention.anchors else tirx.Select(anchor < attention.anchors, one, tirx.const(0, "int32"))
+        )
+        return te.sum(real, axis=anchor)
+
+    total = te.compute(pixels(attention), counted, "total")
 
     def reciprocal(n: Expr, h: Expr, w: Expr) -> Expr:
         denominator = te.max(total[n, h, w], 1)
         return tirx.truncdiv(2**attention.reciprocal_bits + (denominator >> 1), denominator)
 
-    return te.compute(_pixels(attention), reciprocal, "reciprocal")
+    return te.compute(pixels(attention), reciprocal, "reciprocal")
 
 
 def _mix(attention: PooledAttention, lanes: int, weight: Any, value: Any) -> Any:
@@ -117,24 +130,29 @@ def _mix(attention: PooledAttention, lanes: int, weight: Any, value: Any) -> Any
     def mixed(n: Expr, h: Expr, w: Expr, vector: Expr, lane: Expr) -> Expr:
         return te.sum(weight[n, h, w, anchor] * values[n, anchor, vector, lane], axis=anchor)
 
-    return te.compute((*_pixels(attention), values.shape[-2], lanes), mixed, "acc")
+    return te.compute((*pixels(attention), values.shape[-2], lanes), mixed, "acc")
 
 
 def _values(attention: PooledAttention, lanes: int, value: Any) -> Any:
     """The odd integers that the bit planes stand for; channels are padded to whole vectors, which whole words cover."""
-    words = words_for(attention.value_channels)
     vectors = -(-attention.value_channels // lanes)
 
     def odd(n: Expr, s: Expr, vector: Expr, lane: Expr) -> Expr:
-        channel = vector * lanes + lane
-        total: Expr = tirx.const(-attention.value_magnitude, "int32")
-        for plane in range(attention.value_bits):
-            word = value[n, 0, s, plane * words + channel // WORD_BITS]
-            total = total + (((word >> (channel % WORD_BITS)) & 1) << (plane + 1))
-        return dtype_cast(sum_dtype(attention), total)
+        return dtype_cast(sum_dtype(attention), odd_value(attention, value, n, s, vector * lanes + lane))
 
     return te.compute((attention.batch, attention.anchors, vectors, lanes), odd, "values")
 
 
-def _pixels(attention: PooledAttention) -> tuple[int, int, int]:
+def odd_value(attention: PooledAttention, value: Any, n: Expr, anchor: Expr, channel: Expr) -> Expr:
+    """One value as int32, from its bit planes."""
+    words = words_for(attention.value_channels)
+    total: Expr = tirx.const(-attention.value_magnitude, "int32")
+    for plane in range(attention.value_bits):
+        word = value[n, 0, anchor, plane * words + channel // WORD_BITS]
+        total = total + (((word >> (channel % WORD_BITS)) & 1) << (plane + 1))
+    return total
+
+
+def pixels(attention: PooledAttention) -> tuple[int, int, int]:
+    """Shape of the map."""
     return attention.batch, attention.height, attention.width

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.lowering.anchor_pool import SeparableAnchorPool
+from tvm_bnn.lowering.attention_dot import PooledAttentionDot
 from tvm_bnn.lowering.base import Lowering
+from tvm_bnn.lowering.binary_amx import BinaryAmxConv2d
+from tvm_bnn.lowering.binary_dot import BinaryDotConv2d, BinaryDotDense
 from tvm_bnn.lowering.channel_gate import FactorChannelGate
 from tvm_bnn.lowering.dot_lanes import DotLanes
 from tvm_bnn.lowering.label_rows import LabelRows
@@ -17,13 +20,16 @@ from tvm_bnn.lowering.pooled_attention import PooledAttentionLanes
 from tvm_bnn.lowering.popcount_lanes import PopcountLanesConv2d, PopcountLanesDense
 from tvm_bnn.lowering.popcount_masked import PopcountMaskedConv2d
 from tvm_bnn.ops.base import Operator
-from tvm_bnn.spaces.attention import AttentionLoops
+from tvm_bnn.spaces.attention import AttentionDotLoops, AttentionLoops
 from tvm_bnn.spaces.base import Space
+from tvm_bnn.spaces.byte_loops import ByteLoops
 from tvm_bnn.spaces.label_rows import LabelRowLoops
 from tvm_bnn.spaces.lanes import DotLoops, Lanes
 from tvm_bnn.spaces.pool import PoolLoops
 from tvm_bnn.spaces.portable import Portable
 from tvm_bnn.spaces.rows import RowLoops
+from tvm_bnn.spaces.tile_loops import TileLoops
+from tvm_bnn.spaces.upsample import UpsampleLoops
 from tvm_bnn.targets import Target
 
 
@@ -38,15 +44,19 @@ class Row:
 
 ROWS: tuple[Row, ...] = (
     Row(PopcountLanesConv2d(), Lanes()),
+    Row(BinaryDotConv2d(), ByteLoops()),
+    Row(BinaryAmxConv2d(), TileLoops()),
     Row(PopcountMaskedConv2d(), Portable(), fallback=True),
     Row(PopcountLanesDense(), Lanes()),
+    Row(BinaryDotDense(), ByteLoops()),
     Row(DotLanes(), DotLoops()),
     Row(MultiplyRows(), RowLoops()),
     Row(MultiplyLanes(), Lanes(), fallback=True),
-    Row(PointwiseUpsample2x(), Portable()),
+    Row(PointwiseUpsample2x(), UpsampleLoops()),
     Row(PointwiseAvgPool2d(), Portable()),
     Row(PointwiseBitpack(), Portable()),
     Row(SeparableAnchorPool(), PoolLoops()),
+    Row(PooledAttentionDot(), AttentionDotLoops()),
     Row(PooledAttentionLanes(), AttentionLoops()),
     Row(FactorChannelGate(), Portable()),
     Row(LabelRows(), LabelRowLoops()),
@@ -55,7 +65,7 @@ ROWS: tuple[Row, ...] = (
 
 
 def rows_for(operator: Operator, target: Target) -> list[Row]:
-    """The rows that accept ``operator`` on ``target``, preferred first.
+    """The rows that accept ``operator`` on ``target``, preferred first, fallbacks last.
 
     Raises:
         UsageError: where none does, with every reason.
@@ -66,7 +76,7 @@ def rows_for(operator: Operator, target: Target) -> list[Row]:
     if not accepted:
         why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or "no lowering of this kind exists"
         raise UsageError(f"{operator.label()} cannot be lowered for {target.name}: {why}")
-    return accepted
+    return sorted(accepted, key=lambda row: row.fallback)
 
 
 def row_named(operator: Operator, target: Target, name: str) -> Row | None:

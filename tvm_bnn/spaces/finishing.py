@@ -23,7 +23,7 @@ def fuse_epilogue(schedule: Any, setting: Setting, tile: Any) -> None:
     """Bring the stage ``value`` and what is read off it under the loop ``tile``, which comes before the sums."""
     value = schedule.get_sblock("value")
     schedule.reverse_compute_at(value, tile, preserve_unit_loops=True)
-    width, group = _vector(setting), _group(setting)
+    width, group = vector_width(setting), _group(setting)
     channels = channel_count(setting)
     if channels % width:
         return
@@ -41,7 +41,7 @@ def fuse_epilogue(schedule: Any, setting: Setting, tile: Any) -> None:
 
 def fused_outputs(setting: Setting) -> list[str]:
     """Outputs that follow the value: bytes, and signs where a group fills the words it packs."""
-    if channel_count(setting) % _vector(setting):
+    if channel_count(setting) % vector_width(setting):
         return []
     outputs = portable.epilogue_of(setting).outputs
     return [name for name in outputs if name == "byte" or (name == "signs" and portable.whole_words(setting))]
@@ -58,7 +58,7 @@ def _rank(setting: Setting) -> int:
     return len(setting.operator.accumulator_shape())
 
 
-def _vector(setting: Setting) -> int:
+def vector_width(setting: Setting) -> int:
     """Channels in one vector of values."""
     lanes, channels = setting.target.lanes, channel_count(setting)
     wide = portable.epilogue_of(setting).value_dtype == "int16" and channels % (2 * lanes) == 0
@@ -67,4 +67,4 @@ def _vector(setting: Setting) -> int:
 
 def _group(setting: Setting) -> int:
     """Channels between two visits of a pixel: a word's where words are packed, else a vector's."""
-    return max(_vector(setting), WORD_BITS) if portable.whole_words(setting) else _vector(setting)
+    return max(vector_width(setting), WORD_BITS) if portable.whole_words(setting) else vector_width(setting)
