@@ -104,19 +104,25 @@ def correction(conv: Conv2d, weight: Array) -> Array:
 
 
 def padded_words(conv: Conv2d, x: Any) -> Any:
-    """The map with its padding, as a stage ``pad``; the map itself where there is none."""
+    """The map with its padding, called with (n, h, w, word); the map itself where there is none.
+
+    The stage ``pad`` int32 [N, H + 2 ph, (W + 2 pw) words] holds the pixels of a row end to end, so that a row is
+    copied by vectors however few words a pixel has.
+    """
     rows, columns = conv.padding
     if not rows and not columns:
         return x
-    height, width = conv.height, conv.width
-    words = words_for(conv.in_channels)
+    words = conv.activation_bits * words_for(conv.in_channels)
+    left, right = columns * words, (columns + conv.width) * words
 
-    def word(n: Expr, h: Expr, w: Expr, j: Expr) -> Expr:
-        inside = tirx.all(h >= rows, h < height + rows, w >= columns, w < width + columns)
-        return tirx.if_then_else(inside, x[n, h - rows, w - columns, j], _pad_word(conv, j % words))
+    def word(n: Expr, h: Expr, k: Expr) -> Expr:
+        inside = tirx.all(h >= rows, h < conv.height + rows, k >= left, k < right)
+        held = x[n, h - rows, (k - left) // words, k % words]
+        return tirx.if_then_else(inside, held, _pad_word(conv, k % words_for(conv.in_channels)))
 
-    shape = (conv.batch, height + 2 * rows, width + 2 * columns, conv.activation_bits * words)
-    return te.compute(shape, word, "pad")
+    shape = (conv.batch, conv.height + 2 * rows, right + left)
+    flat = te.compute(shape, word, "pad")
+    return lambda n, h, w, j: flat[n, h, w * words + j]
 
 
 def _pad_word(conv: Conv2d, word: Expr) -> Expr:

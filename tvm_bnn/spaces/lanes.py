@@ -9,7 +9,9 @@ Before::
 
 After, for a tile of (rows, columns, vectors) and the order ``pixels``::
 
-    parallel for (n, h / rows, w / columns, block):
+    parallel for (n, h / rows):
+      pad what the strip sees
+      for (w / columns, block):
         for vector / vectors:
             acc[rows, columns, vectors, lanes] = 0          registers
             for kh, kw, ..., j:                             innermost ``unroll`` of them unrolled
@@ -34,6 +36,9 @@ from tvm_bnn.ops.dense import Dense
 from tvm_bnn.spaces import finishing, portable
 from tvm_bnn.spaces.base import Point, Setting, Space, Tile, Variant
 
+_STRIPS_PER_THREAD = 16
+"""Rows of the map for every thread from which on whole rows are shared out."""
+
 _UNROLLED_LIMIT = 36
 """Longest unrolled reduction, in steps: beyond it the loop body outgrows the instruction cache."""
 
@@ -42,7 +47,7 @@ class Lanes(Space):
     """For ``popcount-lanes`` and ``multiply-lanes``."""
 
     name = "lanes"
-    version = 2
+    version = 3
     root_block = "acc_update"
     ragged: ClassVar[bool] = True
 
@@ -92,9 +97,14 @@ class Lanes(Space):
         )
         outer = [n, h, w, block] if variant["order"] == "pixels" else [block, n, h, w]
         schedule.reorder(*outer, vector, *reduction, rows, columns, vectors, *inner)
-        tiles = schedule.fuse(*outer, preserve_unit_iters=True)
+        strips = _by_strips(setting)
+        shared = outer.index(h) + 1 if strips else len(outer)
+        tasks = schedule.fuse(*outer[:shared], preserve_unit_iters=True)
+        tiles = schedule.fuse(*outer[shared:], preserve_unit_iters=True) if strips else tasks
         if setting.threads > 1:
-            schedule.parallel(tiles)
+            schedule.parallel(tasks)
+        if strips and portable.has_stage(schedule, "pad"):
+            schedule.compute_at(schedule.get_sblock("pad"), tasks, preserve_unit_loops=True)
         finishing.fuse_epilogue(schedule, setting, tiles)
         schedule.set_scope(acc, 0, "local")
         for loop in (rows, columns, vectors, *_innermost(reduction, int(variant["unroll"]))):
@@ -141,11 +151,24 @@ def _innermost(loops: Sequence[Any], count: int) -> list[Any]:
 
 
 def _arrange_rest(schedule: Any, setting: Setting) -> None:
-    """Stages of their own: the padded map, and outputs that could not be fused."""
-    done = {"value", *finishing.fused_outputs(setting)}
-    portable.arrange_stages(
-        schedule, setting.target.lanes, setting.threads, lambda name: not name.startswith("acc") and name not in done
-    )
+    """Stages of their own: outputs that could not be fused, and the padded map where threads do not pad for themselves.
+
+    What is padded is left to the compiler, which masks vectors at the border; vectors made here would end there.
+    """
+    done = {"value", "pad", *finishing.fused_outputs(setting)}
+    lanes, threads = setting.target.lanes, setting.threads
+    portable.arrange_stages(schedule, lanes, threads, lambda name: not name.startswith("acc") and name not in done)
+    if threads > 1 and not _by_strips(setting) and portable.has_stage(schedule, "pad"):
+        portable.share_rows(schedule, schedule.get_sblock("pad"))
+
+
+def _by_strips(setting: Setting) -> bool:
+    """Whether threads share the map by rows of tiles and pad what these see, rather than tile by tile.
+
+    Padding a strip anew is next to nothing, and no thread waits for the map; but few rows are shared unevenly.
+    """
+    shape = _operator(setting).accumulator_shape()
+    return len(shape) == 4 and (setting.threads == 1 or shape[0] * shape[1] >= _STRIPS_PER_THREAD * setting.threads)
 
 
 def _operator(setting: Setting) -> AccumulatingOperator:

@@ -55,14 +55,24 @@ def arrange_stages(schedule: Any, lanes: int, threads: int, wanted: Callable[[st
             arrange_stage(schedule, lanes, threads, block)
 
 
+def has_stage(schedule: Any, name: str) -> bool:
+    """Whether there is a stage of this name directly under the root."""
+    blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
+    return any(str(schedule.get(block).name_hint) == name for block in blocks)
+
+
 def arrange_stage(schedule: Any, lanes: int, threads: int, block: Any) -> None:
     """Arrange one stage, for vectors of so many 32-bit lanes."""
+    if threads > 1:
+        share_rows(schedule, block)
+    vectorize_channels(schedule, block, lanes, spatial_loops(schedule, block)[-1])
+
+
+def share_rows(schedule: Any, block: Any) -> None:
+    """Let threads share all but the two innermost loops of a stage, if it is large."""
     loops = spatial_loops(schedule, block)
-    large = is_large(schedule, loops)
-    vectorize_channels(schedule, block, lanes, loops[-1])
-    outer = loops[:-2]
-    if threads > 1 and outer and large:
-        schedule.parallel(schedule.fuse(*outer, preserve_unit_iters=True))
+    if len(loops) > 2 and is_large(schedule, loops):
+        schedule.parallel(schedule.fuse(*loops[:-2], preserve_unit_iters=True))
 
 
 def is_large(schedule: Any, loops: Sequence[Any]) -> bool:
