@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,14 @@ from matplotlib.cbook import get_sample_data
 if TYPE_CHECKING:
     from tvm_bnn.graph.phases import Compiled
     from tvm_bnn.models.load import LoadedModel
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _user_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Facts of targets do not depend on what the developer has measured on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,12 @@ def test_eight_bits_count_where_they_are_faster_than_popcount() -> None:
     assert least_ms(CONV, target(int8_gops_per_core=4000), 1) == pytest.approx(GOPS / 4000 * 1e3)
 
 
+def test_tiles_count_where_the_target_has_them() -> None:
+    tiles = target(amx_int8_gops_per_core=4000)
+    assert least_ms(CONV, tiles, 1) == pytest.approx(GOPS / 4000 * 1e3)
+    assert least_ms(RealConv2d(1, 32, 32, 64, 64), tiles, 1) == pytest.approx(GOPS / 4000 * 1e3)
+
+
 @pytest.mark.parametrize(("bits", "peak"), [(1, 1000), (8, 125), (16, 100)])
 def test_bit_planes_cost_their_product(bits: int, peak: float) -> None:
     activation, weight = (8, 2) if bits == 16 else (bits, 1)

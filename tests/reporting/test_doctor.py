@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tvm_bnn.reporting import doctor
-from tvm_bnn.reporting.doctor import PINS, PYTHON, RANGES, Check, examine
+from tvm_bnn.reporting.doctor import PINS, PYTHON, RANGES, Check, calibration, examine
+from tvm_bnn.targets import Fact, cpu_model, resolve_host
+from tvm_bnn.targets.calibration import Calibration, calibration_path, write_calibration
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -106,3 +108,36 @@ def test_looking_loads_none_of_it() -> None:
     script = "import sys, tvm_bnn.reporting.doctor; print(sorted({'torch', 'tvm', 'xgboost'} & set(sys.modules)))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def user_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    return tmp_path
+
+
+def calibrate(cpu: str) -> None:
+    peaks = {"binary_gops_per_core": Fact(1234, "Gop/s", "a test")}
+    write_calibration(Calibration(resolve_host().name, cpu, "2026-11-24", {}, peaks))
+
+
+@pytest.mark.usefixtures("user_data")
+def test_calibration_is_none_of_this_machine_or_of_another() -> None:
+    assert calibration().found.startswith("none, peaks are those of the target file; `tvm-bnn doctor --calibrate`")
+    calibrate(cpu_model())
+    assert calibration() == Check("calibration", True, "of this machine, 2026-11-24")
+    calibrate("Some CPU @ 2.60GHz")
+    found = calibration()
+    assert found.ok
+    assert found.found.startswith("of another CPU, Some CPU @ 2.60GHz, and not used; `tvm-bnn doctor --calibrate`")
+
+
+@pytest.mark.usefixtures("user_data")
+def test_a_damaged_calibration_is_named() -> None:
+    calibrate(cpu_model())
+    path = calibration_path(resolve_host().name)
+    path.write_text(path.read_text()[:-20])
+    found = calibration()
+    assert not found.ok
+    assert found.found.startswith(f"{path}: the file: ")
+    assert found.hint == "run `tvm-bnn doctor --calibrate`, it is written anew"

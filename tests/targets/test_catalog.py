@@ -59,6 +59,12 @@ def test_facts_that_were_not_measured_say_nominal(name: str) -> None:
         assert fact.source.startswith(("nominal: ", "register-only loops measured on "))
 
 
+def test_tiles_are_a_peak_of_their_own() -> None:
+    with_tiles = [name for name in names() if "amx_int8_gops_per_core" in load(name).facts]
+    assert with_tiles == ["x86-amx"]
+    assert load("x86-amx").peak("int8_gops_per_core") < load("x86-amx").peak("amx_int8_gops_per_core")
+
+
 def test_names_are_those_of_the_targets() -> None:
     assert [load(name).name for name in names()] == names()
     assert names()[-1] == "cpu-portable"

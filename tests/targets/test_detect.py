@@ -5,7 +5,7 @@ import pytest
 
 from tvm_bnn.errors import ToolchainError
 from tvm_bnn.targets import detect, load, resolve_host
-from tvm_bnn.targets.detect import cpu_flags, cpu_model, logical_cores, missing_features
+from tvm_bnn.targets.detect import cache_bytes, cpu_flags, cpu_model, logical_cores, missing_features
 
 X86 = """processor\t: 0
 model name\t: Some CPU @ 2.60GHz
@@ -67,6 +67,18 @@ def test_cores_without_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
     assert logical_cores() == 1
 
 
+def test_cache_sizes(tmp_path: Path) -> None:
+    for index, (level, kind, size) in enumerate([(1, "Data", "32K"), (1, "Instruction", "64K"), (2, "Unified", "1M")]):
+        folder = tmp_path / f"index{index}"
+        folder.mkdir()
+        for name, text in {"level": str(level), "type": kind, "size": size}.items():
+            (folder / name).write_text(text + "\n")
+    assert cache_bytes(1, tmp_path) == 32 * 1024
+    assert cache_bytes(2, tmp_path) is None
+    assert cache_bytes(3, tmp_path) is None
+    assert cache_bytes(1, tmp_path / "absent") is None
+
+
 def test_missing_features() -> None:
     target = load("x86-avx512")
     assert missing_features(target, target.requires) == []
@@ -78,9 +90,17 @@ def test_host_gets_the_most_specific_target(name: str) -> None:
     assert resolve_host(load(name).requires | {"fpu"}).name == name
 
 
-def test_one_flag_short_is_the_next_target() -> None:
-    assert resolve_host(load("x86-amx").requires - {"amx_int8"}).name == "x86-avx512"
-    assert resolve_host(load("x86-avx512").requires - {"avx512_vpopcntdq"}).name == "x86-avx2"
+@pytest.mark.parametrize(
+    ("name", "following"), [("x86-amx", "x86-avx512"), ("x86-avx512", "x86-avx2"), ("x86-avx2", "cpu-portable")]
+)
+def test_any_flag_short_is_the_next_target(name: str, following: str) -> None:
+    everything = load("x86-amx").requires
+    for flag in load(name).requires - load(following).requires:
+        present = load(name).requires - {flag}
+        assert resolve_host(present).name == following, flag
+    # A flag that the next target needs as well takes that one too.
+    for flag in load(following).requires:
+        assert load(following).rank > resolve_host(everything - {flag}).rank, flag
 
 
 def test_this_host_satisfies_its_target() -> None:

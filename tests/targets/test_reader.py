@@ -25,6 +25,14 @@ def test_reads_a_file(tmp_path: Path, text: str) -> None:
     assert target.facts["binary_gops_per_core"].unit == "Gop/s"
 
 
+def test_facts_that_not_every_cpu_has_may_be_absent(tmp_path: Path, text: str) -> None:
+    kept = [line for line in text.splitlines() if not line.startswith("l3_bytes_per_core")]
+    assert "l3_bytes_per_core" in text
+    facts = read_target(write(tmp_path, "\n".join(kept))).facts
+    assert "l3_bytes_per_core" not in facts
+    assert "amx_int8_gops_per_core" not in facts
+
+
 BROKEN = [
     ("rank = 20", "rank = -1", "'rank'"),
     ("rank = 20", "rang = 20", "'rank'.*required"),

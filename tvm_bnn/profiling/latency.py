@@ -53,12 +53,13 @@ def measure(compiled: Compiled, *, warmup: int, repeat: int, seed: int = 0) -> L
         seed: of the picture.
     """
     picture = tensor(np.random.default_rng(seed).integers(0, 256, compiled.input_shape, np.uint8))
-    plain, observed = machine(compiled.executable)["main"], machine(compiled.executable)
+    plain, observed = (machine(compiled.executable, tiles=compiled.tiles) for _ in range(2))
+    main = plain["main"]
     kernels = [step.function if isinstance(step, Placed) else None for step in compiled.steps]
     stopwatch = Stopwatch(kernels, compiled.ordinary)
     observed.set_instrument(stopwatch.instrument)
     with on_threads(compiled.threads):
-        passes = [(_pass(plain, picture), stopwatch.split(observed["main"], picture)) for _ in range(warmup + repeat)]
+        passes = [(_pass(main, picture), stopwatch.split(observed["main"], picture)) for _ in range(warmup + repeat)]
     kept = passes[warmup:]
     return Latencies(np.array([split for _, split in kept]), np.array([total for total, _ in kept]))
 

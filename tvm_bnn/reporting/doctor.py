@@ -14,6 +14,7 @@ from tvm_bnn import __version__
 from tvm_bnn.deploy.link import INSTALL_COMPILER, cxx_compiler
 from tvm_bnn.errors import TvmBnnError
 from tvm_bnn.targets import cpu_model, logical_cores, resolve_host
+from tvm_bnn.targets.calibration import COMMAND, read_calibration
 
 PINS = {"apache-tvm": "0.27.0.post1", "apache-tvm-ffi": "0.1.14.post1", "torch": "2.13.0"}
 """Packages that must be of this very version."""
@@ -62,7 +63,10 @@ class Check:
 
 
 def examine() -> Iterator[Check]:
-    """All checks; the last one builds a small kernel in a process of its own and takes some seconds."""
+    """All checks but that of the calibration.
+
+    The last one builds a small kernel in a process of its own and takes some seconds.
+    """
     yield Check("tvm-bnn", True, __version__)
     yield _python()
     yield Check("machine", True, f"{cpu_model()}, {logical_cores()} cores, {platform.system()} {platform.machine()}")
@@ -73,6 +77,20 @@ def examine() -> Iterator[Check]:
         yield _ranged(package, least, beyond)
     yield _compiler()
     yield _kernel()
+
+
+def calibration() -> Check:
+    """Whether rooflines use peaks that were measured on this machine; only a file that is damaged is a fault."""
+    name, measure = "calibration", f"`{COMMAND}` measures this machine"
+    try:
+        found = read_calibration(resolve_host().name)
+    except TvmBnnError as error:
+        return Check(name, False, error.message, error.hint or "")
+    if found is None:
+        return Check(name, True, f"none, peaks are those of the target file; {measure}")
+    if found.cpu != cpu_model():
+        return Check(name, True, f"of another CPU, {found.cpu}, and not used; {measure}")
+    return Check(name, True, f"of this machine, {found.date}")
 
 
 def _python() -> Check:

@@ -1,13 +1,14 @@
 """Hardware targets: one data file each, matched against the host by its CPU flags."""
 
 from tvm_bnn.targets.catalog import load, names
-from tvm_bnn.targets.detect import cpu_flags, cpu_model, logical_cores, missing_features, resolve_host
+from tvm_bnn.targets.detect import cache_bytes, cpu_flags, cpu_model, logical_cores, missing_features, resolve_host
 from tvm_bnn.targets.model import Fact, Llvm, Target
 
 __all__ = [
     "Fact",
     "Llvm",
     "Target",
+    "cache_bytes",
     "cpu_flags",
     "cpu_model",
     "load",

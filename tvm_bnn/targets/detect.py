@@ -10,6 +10,7 @@ from tvm_bnn.targets.model import Target
 from tvm_bnn.targets.reader import read_all
 
 CPUINFO = Path("/proc/cpuinfo")
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 # x86 and Arm kernels name the same line differently.
 _FLAG_KEYS = ("flags", "Features")
 _MODEL_KEYS = ("model name", "Model", "Hardware")
@@ -37,6 +38,18 @@ def logical_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cache_bytes(level: int, caches: Path = CACHES) -> int | None:
+    """Size of the first core's data cache of that level, shared with other cores or not.
+
+    None where the system does not tell, or there is none.
+    """
+    for folder in sorted(caches.glob("index*")):
+        if _line(folder / "level") == str(level) and _line(folder / "type") in ("Data", "Unified"):
+            kibibytes = _line(folder / "size").removesuffix("K")
+            return int(kibibytes) * 1024 if kibibytes.isdigit() else None
+    return None
 
 
 def missing_features(target: Target, flags: Set[str]) -> list[str]:
@@ -67,3 +80,10 @@ def _fields(cpuinfo: Path) -> list[tuple[str, str]]:
         return []
     pairs = (line.split(":", 1) for line in lines if ":" in line)
     return [(key.strip(), value.strip()) for key, value in pairs]
+
+
+def _line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

@@ -21,11 +21,13 @@ class Fact:
         value: the number.
         unit: its unit, such as `Gop/s` (1 multiply-accumulate = 2 op), `byte`, `bit` or `GB/s`.
         source: how it is known; begins with `nominal` where it was not measured.
+        measured_here: whether it was measured on this host, by its calibration.
     """
 
     value: float
     unit: str
     source: str
+    measured_here: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,21 +108,27 @@ class FactEntry(_Part):
 
 
 class FactsTable(_Part):
-    """The table `[facts]`: what a roofline and a loop arrangement need to know of a CPU."""
+    """The table `[facts]`: what a roofline and a loop arrangement need to know of a CPU.
+
+    Peaks are those of one core: `int8_gops_per_core` of the vector unit, `amx_int8_gops_per_core` of the tiles where
+    there are any. `l3_bytes_per_core` is a core's share of the last cache; some CPUs have none.
+    """
 
     vector_bits: FactEntry
     vector_registers: FactEntry
     l1d_bytes: FactEntry
     l2_bytes: FactEntry
+    l3_bytes_per_core: FactEntry | None = None
     binary_gops_per_core: FactEntry
     int8_gops_per_core: FactEntry
+    amx_int8_gops_per_core: FactEntry | None = None
     float_gops_per_core: FactEntry
     memory_gbytes_per_s: FactEntry
     cache_gbytes_per_s: FactEntry
 
     def facts(self) -> dict[str, Fact]:
-        """The entries by name, in the order of the fields."""
-        return {name: Fact(**entry) for name, entry in self.model_dump().items()}
+        """The entries that are there by name, in the order of the fields."""
+        return {name: Fact(**entry) for name, entry in self.model_dump(exclude_none=True).items()}
 
 
 class LlvmTable(_Part):
