@@ -9,25 +9,23 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tvm_bnn.ops import Conv2d, Epilogue
-from tvm_bnn.spaces.base import Point
 from tvm_bnn.targets import Target
 from tvm_bnn.tuning import events
+from tvm_bnn.tuning.records import Record
 from tvm_bnn.tuning.runner import LocalRunner
 from tvm_bnn.tuning.settle import versions
-from tvm_bnn.tuning.task import Task, extract_tasks
+from tvm_bnn.tuning.task import extract_tasks
 from tvm_bnn.tuning.tuner import Settings, Tuner
 from tvm_bnn.tuning.workdir import open_workdir
 
 _TIMEOUT = 60.0
-_ROUNDS = 5
 
 SIGNS = Epilogue(outputs=("signs",))
 
@@ -60,8 +58,12 @@ LAYERS: dict[str, Conv2d] = {
     "KITTI 48x156x128": layer(48, 156, 128),
     "KITTI 24x78x256": layer(24, 78, 256),
     "KITTI 12x39x512": layer(12, 39, 512),
+    "1x1 64x128x256": dataclasses.replace(layer(64, 128, 256), kernel=(1, 1), padding=(0, 0)),
+    "stride 2 64x128x128-256": dataclasses.replace(layer(64, 128, 128), out_channels=256, stride=(2, 2)),
+    "dilation 2 64x128x128": dataclasses.replace(layer(64, 128, 128), dilation=(2, 2), padding=(2, 2)),
+    "groups 4 64x128x256": dataclasses.replace(layer(64, 128, 256), groups=4),
 }
-"""The 3x3 layers that other engines publish, and the maps of the preset kitti-road."""
+"""The 3x3 layers that other engines publish, the maps of the preset kitti-road, and the other kinds of window."""
 
 
 @dataclass(frozen=True)
@@ -79,28 +81,65 @@ class Measured:
     trials: int
     valid: int
     trials_per_second: float
+    lowering: str
     point: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """The record of a layer, and how it came about."""
+
+    record: Record
+    trials: int
+    valid: int
+    trials_per_second: float
+
+
 def measure_layer(name: str, conv: Conv2d, target: Target, threads: int, trials: int) -> Measured:
-    """Tune one layer, then measure its best point and the default in turn."""
-    (task,) = extract_tasks([(name, conv)], target, threads)
-    with tempfile.TemporaryDirectory() as folder, open_workdir(Path(folder), target, versions(), fresh=False) as work:
+    """Tune one layer; the tuner measures its best points and the default in turn at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        tuned = tune_layer(conv, target, threads, trials, Path(folder))
+    line = tuned.record.line
+    assert line.default_ms is not None
+    giga = 2 * conv.cost().binary_macs / 1e9
+    return Measured(
+        name=name,
+        threads=threads,
+        default_ms=line.default_ms,
+        tuned_ms=line.median_ms,
+        tuned_p5_ms=line.p5_ms,
+        tuned_p95_ms=line.p95_ms,
+        default_tops=giga / line.default_ms,
+        tuned_tops=giga / line.median_ms,
+        trials=tuned.trials,
+        valid=tuned.valid,
+        trials_per_second=tuned.trials_per_second,
+        lowering=line.lowering,
+        point=line.point,
+    )
+
+
+def tune_layer(conv: Conv2d, target: Target, threads: int, trials: int, folder: Path) -> Tuned:
+    """Tune one layer in a work dir."""
+    with tuner_of([conv], target, threads, trials, folder) as tuner:
+        return _tuned(tuner)
+
+
+@contextmanager
+def tuner_of(convs: Iterable[Conv2d], target: Target, threads: int, trials: int, folder: Path) -> Iterator[Tuner]:
+    """A tuner of several layers in a work dir, with a measuring process for as long as it is used."""
+    tasks = extract_tasks([("layer", conv) for conv in convs], target, threads)
+    with open_workdir(folder, target, versions(), fresh=False) as work:
         runner = LocalRunner(_TIMEOUT, work.path / "worker.log")
         try:
-            tuner = Tuner([task], work, runner, Settings(trials))
-            tried, seconds, best = _tune(tuner)
-            default = task.row.space.default(task.setting)
-            times = _in_turn(runner, tuner, task, [default, best])
+            yield Tuner(tasks, work, runner, Settings(trials))
         finally:
             runner.close()
-    return _summary(name, task, tuner, (times[0], times[1]), tried / seconds, best)
 
 
-def _tune(tuner: Tuner) -> tuple[int, float, Point]:
-    """Trials, the seconds they took, the best point."""
+def _tuned(tuner: Tuner) -> Tuned:
     began, tried, seconds = time.monotonic(), 0, 0.0
-    best = Point()
+    records: tuple[Record, ...] = ()
     for event in tuner.run():
         if isinstance(event, events.Preflight):
             # The start of the measuring process is paid once, not by trial.
@@ -108,37 +147,6 @@ def _tune(tuner: Tuner) -> tuple[int, float, Point]:
         if isinstance(event, events.TrialDone):
             tried, seconds = event.done, time.monotonic() - began
         if isinstance(event, events.Finished):
-            best = event.records[0].point
-    return tried, seconds, best
-
-
-def _in_turn(runner: LocalRunner, tuner: Tuner, task: Task, points: Sequence[Point]) -> list[np.ndarray]:
-    seconds: list[list[float]] = [[] for _ in points]
-    for _ in range(_ROUNDS):
-        for times, point in zip(seconds, points, strict=True):
-            request = dataclasses.replace(tuner.request(task, point), repeat=10)
-            times += runner.run(request).get("run_secs", [])
-    return [np.array(times) * 1e3 for times in seconds]
-
-
-def _summary(
-    name: str, task: Task, tuner: Tuner, times: tuple[np.ndarray, np.ndarray], rate: float, best: Point
-) -> Measured:
-    state = tuner.states[0]
-    default, tuned = (float(np.median(t)) for t in times)
-    giga = 2 * task.operator.cost().binary_macs / 1e9
-    low, high = (float(v) for v in np.percentile(times[1], [5, 95]))
-    return Measured(
-        name=name,
-        threads=task.setting.threads,
-        default_ms=default,
-        tuned_ms=tuned,
-        tuned_p5_ms=low,
-        tuned_p95_ms=high,
-        default_tops=giga / default,
-        tuned_tops=giga / tuned,
-        trials=len(state.trials),
-        valid=len(state.valid),
-        trials_per_second=rate,
-        point=best.to_dict(),
-    )
+            records = event.records
+    (state,), (record,) = tuner.states, records
+    return Tuned(record, len(state.trials), len(state.valid), tried / seconds if seconds else 0.0)

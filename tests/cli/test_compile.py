@@ -10,9 +10,8 @@ from tvm_bnn.deploy.manifest import read_manifest, verify_files
 from tvm_bnn.graph import phases
 from tvm_bnn.models.load import LoadedModel
 from tvm_bnn.ops import Operator
-from tvm_bnn.spaces.base import Setting
 from tvm_bnn.targets import resolve_host
-from tvm_bnn.tuning.plan import default_choice, tunable
+from tvm_bnn.tuning.plan import default_choice, is_settled
 
 
 def test_writes_a_bundle(cli: Cli, tmp_path: Path) -> None:
@@ -44,7 +43,7 @@ def searched(model: LoadedModel) -> dict[str, Operator]:
     return {
         name: operator
         for name, operator in model.network.operators_at((1, *model.input_size, 3))
-        if tunable(default_choice(operator, host, 1).row, Setting(operator, host, 1))
+        if not is_settled(default_choice(operator, host, 1), operator, host, 1)
     }
 
 

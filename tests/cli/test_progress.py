@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -6,6 +7,7 @@ from rich.progress import Progress, TextColumn
 
 from tvm_bnn.cli import progress
 from tvm_bnn.ops import Conv2d, Epilogue
+from tvm_bnn.spaces.lanes import Lanes
 from tvm_bnn.targets import resolve_host
 from tvm_bnn.tuning import events
 from tvm_bnn.tuning.journal import FailureKind, Trial
@@ -17,14 +19,14 @@ CONV = Conv2d(1, 8, 8, 64, 64, epilogue=Epilogue(outputs=("signs",)))
 
 def state() -> TaskState:
     (task,) = extract_tasks([("a.place", CONV)], resolve_host(), 1)
-    return TaskState(task)
+    return TaskState(replace(task, arms=task.arms[:1]))
 
 
 def trial(seconds: float | None, failure: FailureKind | None = None) -> Trial:
     return Trial(
         operator=CONV.signature,
         lowering="popcount-lanes",
-        space_version=1,
+        space_version=Lanes.version,
         threads=1,
         point={"tile": [1, 1, 1]},
         run_secs=None if seconds is None else [seconds],
@@ -33,7 +35,7 @@ def trial(seconds: float | None, failure: FailureKind | None = None) -> Trial:
 
 
 def told(held: TaskState, one: Trial, done: int, total: int = 100) -> events.TrialDone:
-    held.trials.append(one)
+    held.take([one])
     return events.TrialDone(held, one, done, total, eta=75)
 
 
@@ -44,7 +46,7 @@ def test_plain_lines_are_for_news(capsys: pytest.CaptureFixture[str], monkeypatc
         plain.told(told(held, one, done))
     lines = capsys.readouterr().err.splitlines()
     assert [line.split("]")[0] for line in lines] == ["[1/100", "[3/100", "[4/100"]
-    assert "best 1.000 ms" in lines[1]
+    assert "popcount-lanes 1.000 ms" in lines[1]
     assert lines[2].endswith("failed: 1 crash · ETA 1 min 15 s")
 
 
@@ -72,7 +74,7 @@ def test_the_live_line_follows(monkeypatch: pytest.MonkeyPatch) -> None:
         live.told(events.Opened((held,), 2, ((7, "not JSON"),)))
         live.told(told(held, trial(1e-3), 5))
         assert bar.tasks[0].completed == 5
-        assert bar.tasks[0].description.startswith("conv2d 3x3 64->64 8x8 · best 1.000 ms")
+        assert bar.tasks[0].description.startswith("conv2d 3x3 64->64 8x8 · popcount-lanes 1.000 ms")
         live.told(events.Settling(held))
         assert "finalists" in bar.tasks[0].description
     output = console.file

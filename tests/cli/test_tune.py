@@ -7,8 +7,15 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.tiny import MODEL
+from tvm_bnn.lowering.registry import rows_for
+from tvm_bnn.ops import Conv2d
+from tvm_bnn.spaces.base import Point, Setting
+from tvm_bnn.targets import resolve_host
 from tvm_bnn.tuning import runner
+from tvm_bnn.tuning.records import Record, RecordLine, write_records
 from tvm_bnn.tuning.worker import Request
+
+HOST = resolve_host()
 
 
 class FakeRunner:
@@ -28,6 +35,20 @@ class FakeRunner:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "LocalRunner", FakeRunner)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """What the measuring process is asked for."""
+    requests: list[Request] = []
+
+    class Open(FakeRunner):
+        def run(self, request: Request) -> dict[str, Any]:
+            requests.append(request)
+            return super().run(request)
+
+    monkeypatch.setattr(runner, "LocalRunner", Open)
+    return requests
 
 
 def lines(path: Path) -> int:
@@ -61,6 +82,9 @@ def test_tasks_are_listed_and_chosen(cli: Cli, tmp_path: Path) -> None:
     assert not (tmp_path / "w").exists()
     assert json.loads(cli(*arguments, "--dry-run").out)["tasks"] == listed
     assert not (tmp_path / "w").exists()
+    assert all(task["lowerings"] and task["points"] > 1 for task in listed)
+    table = cli("tune", MODEL, "--work-dir", tmp_path / "w", "--tasks", "list").out
+    assert all(", ".join(task["lowerings"]) in table for task in listed)
     by_number = json.loads(cli(*arguments, "--tasks", "1").out)["tasks"]
     assert [task["index"] for task in by_number] == [1]
     by_place = json.loads(cli(*arguments, "--tasks", "con*").out)["tasks"]
@@ -105,7 +129,7 @@ def test_wrong_numbers_never_become_records(cli: Cli, tmp_path: Path, monkeypatc
     assert code == 3
     assert "no valid candidate for conv2d 3x3 64->64" in err
     assert "wrong: signs[0, 0]: expected 1, got 2" in err
-    assert "failed: 1 wrong" in err
+    assert "wrong · ETA" in err
     records = (tmp_path / "w" / "records" / "measured.jsonl").read_text()
     assert "real_conv2d" in records
     assert '"kind": "conv2d"' not in records
@@ -168,3 +192,86 @@ def test_damaged_journal_lines_are_named(cli: Cli, tmp_path: Path) -> None:
     assert code == 0
     assert "journal line 3 is damaged and was set aside" in err
     assert lines(journal) == 4
+
+
+def near_record(folder: Path) -> Record:
+    """A record of a layer like the model's ``conv``, of a point that is not the default."""
+    held = Conv2d(1, 3, 4, 64, 64)
+    setting = Setting(held, HOST, 1)
+    row = rows_for(held, HOST)[0]
+    points = [Point(tile, row.space.default(setting).variant) for tile in row.space.tiles(setting)]
+    point = next(point for point in points if point != row.space.default(setting))
+    line = RecordLine(
+        target=HOST.name,
+        evidence="measured",
+        operator=held.to_dict(),
+        lowering=row.lowering.name,
+        space=row.space.name,
+        space_version=row.space.version,
+        point=point.to_dict(),
+        threads=1,
+        median_ms=1.0,
+        p5_ms=1.0,
+        p95_ms=1.0,
+        runs=1,
+        trials=1,
+    )
+    record = Record(line, held, point)
+    write_records(folder / "near.jsonl", [record])
+    return record
+
+
+def tried(requests: list[Request], lowering: str) -> list[dict[str, Any]]:
+    """Points of the model's binary layer in order, without the preflight and the repetitions at the end."""
+    return list({json.dumps(r.point): dict(r.point) for r in requests if r.lowering == lowering}.values())
+
+
+def test_the_search_starts_from_the_records_that_were_named(cli: Cli, tmp_path: Path, asked: list[Request]) -> None:
+    record = near_record(tmp_path / "records")
+    arguments = ("tune", MODEL, "--tasks", "conv", "--threads", "1", "--trials", "16", "--work-dir", tmp_path / "w")
+    assert cli(*arguments, "--records", tmp_path / "records").code == 0
+    setting = Setting(Conv2d(1, 4, 6, 64, 64), HOST, 1)
+    adapted = rows_for(setting.operator, HOST)[0].space.nearest(setting, record.point)
+    assert tried(asked, record.lowering)[1] == adapted.to_dict()
+    asked.clear()
+    assert cli(*arguments, "--fresh").code == 0
+    assert adapted.to_dict() not in tried(asked, record.lowering)[:2]
+
+
+def test_records_of_the_work_dir_are_starts_until_a_fresh_beginning(
+    cli: Cli, tmp_path: Path, asked: list[Request]
+) -> None:
+    record = near_record(tmp_path / "w" / "records")
+    arguments = ("tune", MODEL, "--tasks", "conv", "--threads", "1", "--trials", "16", "--work-dir", tmp_path / "w")
+    assert cli(*arguments, "--fresh").code == 0
+    fresh = tried(asked, record.lowering)[1]
+    asked.clear()
+    near_record(tmp_path / "v" / "records")
+    assert cli(*arguments[:-1], tmp_path / "v").code == 0
+    assert tried(asked, record.lowering)[1] != fresh
+
+
+def test_no_such_folder_of_records(cli: Cli, tmp_path: Path) -> None:
+    code, _, err = cli("tune", MODEL, "--records", tmp_path / "none", "--work-dir", tmp_path / "w")
+    assert code == 2
+    assert "--records: expected a folder" in err
+    assert not (tmp_path / "w").exists()
+
+
+def test_ties_are_shown(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Equal(FakeRunner):
+        def run(self, request: Request) -> dict[str, Any]:
+            return {"run_secs": [1e-4] * 3}
+
+    monkeypatch.setattr(runner, "LocalRunner", Equal)
+    arguments = ("tune", MODEL, "--work-dir", tmp_path / "w", "--trials", "12")
+    (conv,) = json.loads(cli(*arguments, "--tasks", "conv", "--format", "json").out)["tasks"]
+    assert conv["tie"] is True
+    assert conv["lowering"] == conv["lowerings"][0]
+    assert set(conv["runner_up"]) == {"lowering", "point", "median_ms"}
+    assert sum(arm["trials"] for arm in conv["arms"]) == conv["trials"]
+    assert [arm["lowering"] for arm in conv["arms"]] == conv["lowerings"]
+    table = cli(*arguments, "--tasks", "conv").out
+    assert "ties with" in table
+    alone = conv["runner_up"]["lowering"] == conv["lowering"]
+    assert ("another point" if alone else conv["runner_up"]["lowering"]) in table

@@ -13,8 +13,11 @@ from tvm_bnn.deploy.bundle import write_bundle
 from tvm_bnn.deploy.manifest import file_entry, read_manifest
 from tvm_bnn.errors import ToolchainError
 from tvm_bnn.graph.phases import Compiled, compile_network
+from tvm_bnn.lowering.binary_amx import BinaryAmxConv2d
+from tvm_bnn.lowering.registry import Row
 from tvm_bnn.models.load import LoadedModel
 from tvm_bnn.nn import freeze
+from tvm_bnn.spaces.tile_loops import TileLoops
 from tvm_bnn.targets import resolve_host
 from tvm_bnn.tuning.plan import default_choice
 
@@ -65,6 +68,20 @@ def test_untrained_weights_are_marked(tiny_model: LoadedModel, tiny_compiled: Co
     untrained = dataclasses.replace(tiny_model, trained=False)
     assert not write_bundle(tmp_path / "bundle", untrained, tiny_compiled).trained
     assert not read_manifest(tmp_path / "bundle").trained
+
+
+def test_a_bundle_says_whether_it_uses_tiles(
+    tiny_bundle: Path, tiny_model: LoadedModel, tiny_compiled: Compiled, tmp_path: Path
+) -> None:
+    """Said of the lowerings that were chosen, not of what the target could do."""
+    assert not read_manifest(tiny_bundle).amx_tiles
+    row = Row(BinaryAmxConv2d(), TileLoops())
+    first, *rest = tiny_compiled.operators
+    tiled = dataclasses.replace(first, choice=dataclasses.replace(first.choice, row=row))
+    assert write_bundle(
+        tmp_path / "bundle", tiny_model, dataclasses.replace(tiny_compiled, steps=(tiled, *rest))
+    ).amx_tiles
+    assert read_manifest(tmp_path / "bundle").amx_tiles
 
 
 def test_a_failed_link_leaves_the_old_bundle(

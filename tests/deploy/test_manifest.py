@@ -27,6 +27,11 @@ def test_reads_what_was_written(bundle: Path) -> None:
     verify_files(bundle, manifest)
 
 
+def test_bundles_from_before_tiles_need_none(bundle: Path) -> None:
+    change(bundle, lambda data: data.pop("amx_tiles"))
+    assert not read_manifest(bundle).amx_tiles
+
+
 BROKEN: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda data: data.pop("target"), "target: Field required"),
     (lambda data: data.update(extra=1), "extra: Extra inputs are not permitted"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tvm_bnn import amx
 from tvm_bnn.deploy import runner as runner_module
 from tvm_bnn.deploy.runner import Runner
 from tvm_bnn.errors import ToolchainError, UsageError
@@ -92,6 +93,31 @@ def test_a_cpu_without_the_features(tiny_bundle: Path, tmp_path: Path) -> None:
     (bundle / "manifest.json").write_text(json.dumps(data))
     with pytest.raises(ToolchainError, match="expected a CPU with quantum"):
         Runner.load(bundle)
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_tiles_need_a_permission(
+    granted: bool, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def answer() -> bool:
+        asked.append(granted)
+        return granted
+
+    monkeypatch.setattr(amx, "request_permission", answer)
+    Runner.load(tiny_bundle)
+    assert not asked
+    bundle = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+    data = json.loads((bundle / "manifest.json").read_text())
+    data["amx_tiles"] = True
+    (bundle / "manifest.json").write_text(json.dumps(data))
+    if granted:
+        Runner.load(bundle)
+    else:
+        with pytest.raises(ToolchainError, match="expected permission to use AMX tiles, got a refusal"):
+            Runner.load(bundle)
+    assert asked
 
 
 def test_another_tvm_is_refused(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

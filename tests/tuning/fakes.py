@@ -3,18 +3,21 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from tvm_bnn.lowering.registry import row_named
+from tvm_bnn.lowering.popcount_lanes import PopcountLanesConv2d
+from tvm_bnn.lowering.registry import Row, row_named
 from tvm_bnn.ops import Conv2d, Epilogue, Operator
 from tvm_bnn.spaces.base import Point, Setting
+from tvm_bnn.spaces.lanes import Lanes
 from tvm_bnn.targets import Target, load
 from tvm_bnn.tuning.journal import Trial
 from tvm_bnn.tuning.records import Record, parse_record
-from tvm_bnn.tuning.task import Task, extract_tasks
+from tvm_bnn.tuning.task import Arm, Task, extract_tasks
 from tvm_bnn.tuning.worker import Request
 
-TARGET = load("x86-avx2")
+TARGET = load("x86-avx512")
 """Not necessarily this machine: for what is never run."""
 
 CONV = Conv2d(1, 6, 10, 64, 64, epilogue=Epilogue(outputs=("stream",)))
@@ -24,14 +27,26 @@ DOTTED = Conv2d(1, 1, 1, 64, 64, kernel=(1, 1), padding=(0, 0), epilogue=Epilogu
 
 
 def tasks(*operators: Operator, target: Target = TARGET, threads: int = 2) -> list[Task]:
-    return extract_tasks([(f"layer{n}", operator) for n, operator in enumerate(operators)], target, threads)
+    """The tasks of operators, each with the preferred lowering alone, whatever else the registry has."""
+    found = extract_tasks([(f"layer{n}", operator) for n, operator in enumerate(operators)], target, threads)
+    return [replace(task, arms=task.arms[:1]) for task in found]
+
+
+def rivals(operator: Operator, *names: str) -> Task:
+    """A task whose lowerings differ in their names only, preferred in this order."""
+    (task,) = tasks(operator)
+    return replace(task, arms=tuple(Arm(Row(_renamed(name), task.row.space), task.setting) for name in names))
+
+
+def _renamed(name: str) -> PopcountLanesConv2d:
+    return type(name, (PopcountLanesConv2d,), {"name": name})()
 
 
 def trial(**changes: Any) -> Trial:
     fields: dict[str, Any] = {
         "operator": CONV.signature,
         "lowering": "popcount-lanes",
-        "space_version": 1,
+        "space_version": Lanes.version,
         "threads": 2,
         "point": {"tile": [1, 2, 4], "order": "pixels", "unroll": 1},
     }

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import BY_KIND, PACKED_NAMES, Packed, by_name, seeds, word_layout, word_mask
 from tests.tuning.fakes import CONV
-from tvm_bnn.ops import AccumulatingOperator, Conv2d, Epilogue
+from tvm_bnn.ops import AccumulatingOperator, Conv2d, Epilogue, RealConv2d
 from tvm_bnn.ops.epilogue import check_parameters
 from tvm_bnn.tuning.inputs import sample_inputs
 
@@ -23,6 +23,15 @@ def test_inputs_fit_the_operator(kind: str, data: st.DataObject, seed: int) -> N
     if isinstance(operator, Packed):
         for name in named.keys() & set(PACKED_NAMES):
             assert not (named[name].view(np.uint32) & ~word_mask(*word_layout(operator, name))).any()
+
+
+def test_a_bias_leaves_room_for_sums_near_the_limit() -> None:
+    epilogue = Epilogue("bias", outputs=("codes",), code_bits=1)
+    operator = RealConv2d(1, 5, 5, 17, 2, (5, 5), padding=(0, 0), input_dtype="int16", epilogue=epilogue)
+    named = by_name(operator, sample_inputs(operator, 0))
+    check_parameters(operator.epilogue, operator.accumulator_bound(), named)
+    assert named["add"].any()
+    assert named["code_add"].any()
 
 
 def test_the_seed_decides() -> None:

@@ -37,7 +37,7 @@ def test_a_record_of_another_operator(operator: Conv2d) -> None:
 
 def test_a_lowering_that_declines_here_is_not_used() -> None:
     book = RecordBook(TARGET, [[record(replace(MASKED, groups=1), operator=MASKED.to_dict())]])
-    assert book.best(MASKED, TARGET, 2)[1]
+    assert book.best(MASKED, TARGET, 2) == (None, False)
     assert choose(MASKED, TARGET, 2, book).schedule == "fallback"
 
 

@@ -1,5 +1,7 @@
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,14 +16,16 @@ from tvm_bnn.tuning.records import (
     Damage,
     Record,
     RecordBook,
+    RunnerUp,
     load_book,
+    parse_record,
     read_records,
     record_files,
     update_records,
     write_records,
 )
 
-OTHER = load("x86-avx512")
+OTHER = load("x86-avx2")
 
 
 def best(book: RecordBook, operator: Operator = CONV, threads: int = 2) -> tuple[Record | None, bool]:
@@ -92,8 +96,8 @@ def test_the_nearest_is_transferred() -> None:
     far, near = record(replace(CONV, height=600), median_ms=0.1), record(replace(CONV, height=7), median_ms=9.0)
     other_threads = record(threads=1)
     assert best(RecordBook(TARGET, [[far, near]])) == (near, False)
-    assert best(RecordBook(TARGET, [[far, near, other_threads]]), replace(CONV, height=7), 1)[1] is False
-    assert best(RecordBook(TARGET, [[far, other_threads]])) == (other_threads, False)
+    assert best(RecordBook(TARGET, [[far, near, other_threads]]), replace(CONV, height=7), 1) == (near, True)
+    assert best(RecordBook(TARGET, [[far, other_threads]])) == (other_threads, True)
 
 
 @pytest.mark.parametrize(
@@ -191,3 +195,96 @@ def test_damaged_lines_are_kept_when_the_file_is_written_again(tmp_path: Path) -
     update_records(path, [good])
     assert read_records(path) == ([good], Damage(path))
     assert (tmp_path / "measured.damaged").read_bytes() == b"not a record \xff\n"
+
+
+RIVAL = "popcount-masked"
+"""Another lowering that accepts every convolution."""
+
+
+def rival(operator: Operator = CONV, /, **changes: Any) -> Record:
+    row = row_named(operator, TARGET, RIVAL)
+    assert row is not None
+    own = {"lowering": RIVAL, "space": row.space.name, "space_version": row.space.version, "point": {"tile": []}}
+    return record(**{**own, "operator": operator.to_dict(), **changes})
+
+
+def test_lines_of_former_times_have_no_runner_up() -> None:
+    line = record().line.model_dump()
+    for name in ("runner_up", "tie"):
+        del line[name]
+    old = parse_record(json.dumps(line))
+    assert (old.line.runner_up, old.line.tie) == (None, False)
+    assert old == record()
+
+
+def test_a_runner_up_survives_the_file(tmp_path: Path) -> None:
+    second = {"lowering": RIVAL, "point": {"tile": []}, "median_ms": 2.5}
+    kept = record(runner_up=second, tie=True)
+    write_records(tmp_path / "a.jsonl", [kept])
+    assert read_records(tmp_path / "a.jsonl")[0] == [kept]
+    assert kept.line.runner_up == RunnerUp.model_validate(second)
+
+
+def test_the_faster_lowering_wins() -> None:
+    slow, fast = record(median_ms=2.0), rival(median_ms=1.5)
+    assert best(RecordBook(TARGET, [[slow, fast]])) == (fast, True)
+    assert best(RecordBook(TARGET, [[slow], [fast]])) == (slow, True)
+
+
+def test_a_new_record_replaces_that_of_the_lowering_it_won_against(tmp_path: Path) -> None:
+    """However fast that one once was; other operators, threads and evidence stay."""
+    path = tmp_path / "measured.jsonl"
+    others = [rival(WIDE), rival(threads=1), rival(evidence="estimated")]
+    write_records(path, [rival(median_ms=0.1), *others])
+    update_records(path, [record(median_ms=2.0)])
+    kept, _ = read_records(path)
+    assert len(kept) == 4
+    assert all(other in kept for other in others)
+    assert best(RecordBook(TARGET, [kept])) == (record(median_ms=2.0), True)
+
+
+def test_an_operator_that_differs_in_no_size_is_not_exact() -> None:
+    other, exact = record(replace(CONV, pad_value="zero"), median_ms=0.1), record(median_ms=9.0)
+    assert CONV.pad_value != "zero"
+    for shelves in ([[other, exact]], [[other], [exact]]):
+        assert best(RecordBook(TARGET, shelves)) == (exact, True)
+    assert best(RecordBook(TARGET, [[other]])) == (other, False)
+
+
+def test_the_nearest_operator_lends_its_best_lowering() -> None:
+    near = replace(CONV, height=7)
+    slow, fast = record(near, median_ms=2.0), rival(near, median_ms=1.5)
+    far = record(replace(CONV, height=600), median_ms=0.1)
+    assert best(RecordBook(TARGET, [[slow, far, fast]])) == (fast, False)
+    # Of the same operator an earlier shelf wins: its times are of this machine.
+    assert best(RecordBook(TARGET, [[slow], [fast]])) == (slow, False)
+
+
+def test_a_lowering_that_declines_is_passed_over() -> None:
+    """The nearest operator's lowering has no masks, and this operator's groups share words."""
+    grouped = replace(CONV, in_channels=24, out_channels=12, groups=3)
+    narrow = replace(CONV, in_channels=24, out_channels=12)
+    near = record(narrow, operator=replace(grouped, height=7).to_dict(), median_ms=0.1)
+    next_near = rival(replace(grouped, height=12))
+    assert best(RecordBook(TARGET, [[near, next_near]]), grouped) == (next_near, False)
+    assert best(RecordBook(TARGET, [[near]]), grouped) == (None, False)
+    exact = record(narrow, operator=grouped.to_dict(), median_ms=0.1)
+    assert best(RecordBook(TARGET, [[exact, next_near]]), grouped) == (next_near, False)
+
+
+def test_the_same_number_of_threads_is_preferred() -> None:
+    near = replace(CONV, height=7)
+    one, two, eight = (record(near, threads=threads, median_ms=4.0 / threads) for threads in (1, 2, 8))
+    book = RecordBook(TARGET, [[eight, one, two]])
+    assert best(book, threads=2) == (two, False)
+    assert best(book, threads=1) == (one, False)
+    assert best(RecordBook(TARGET, [[eight, two]]), threads=1) == (two, False)
+
+
+def test_a_search_starts_from_the_nearest_record_of_its_own_lowering() -> None:
+    near, nearer = record(replace(CONV, height=9)), rival(replace(CONV, height=7))
+    book = RecordBook(TARGET, [[near], [nearer]])
+    assert book.start(CONV, 2, "popcount-lanes") == near
+    assert book.start(CONV, 2, RIVAL) == nearer
+    assert book.start(CONV, 2, "gone") is None
+    assert book.start(replace(CONV, stride=(2, 2)), 2, RIVAL) is None

@@ -1,75 +1,106 @@
+from collections.abc import Sequence
+
 import pytest
 
-from tests.tuning.fakes import CONV, DOTTED, WIDE, tasks
+from tests.tuning.fakes import DOTTED, WIDE, tasks
+from tvm_bnn.ops import Operator
 from tvm_bnn.spaces.base import Point
+from tvm_bnn.tuning import search as search_module
+from tvm_bnn.tuning.evolution import Measured
 from tvm_bnn.tuning.search import Search
+from tvm_bnn.tuning.task import Arm
 
 BATCH = 16
 
 
-def seconds(point: Point) -> list[float]:
-    """One order of the loops is far slower than the other."""
-    return [1e-3 if point.variant["order"] == "pixels" else 0.1]
+def arm_of(operator: Operator) -> Arm:
+    (task,) = tasks(operator)
+    return task.arms[0]
 
 
-def proposals(seed: int, rounds: int) -> list[list[Point]]:
-    """What a search proposes when it is told the times of each round before the next."""
-    (task,) = tasks(WIDE)
-    search, found = Search(task, BATCH, seed), []
-    for _ in range(rounds):
-        proposed = search.propose(BATCH)
-        found.append([point for _, point in proposed])
-        if len(found) < rounds:
-            search.learn([(candidate, seconds(point)) for candidate, point in proposed], proposed=True)
+def rounds(search: Search, number: int, limit: int) -> list[Point]:
+    """What is proposed, and told to be the faster the larger the tile."""
+    found: list[Point] = []
+    for _ in range(number):
+        proposed = search.propose(limit)
+        for point in proposed:
+            search.learn(point, [1 / sum(point.tile)])
+        found += proposed
     return found
 
 
-@pytest.fixture(scope="module")
-def two_rounds() -> list[list[Point]]:
-    return proposals(seed=1, rounds=2)
+class Recorder:
+    """In place of MetaSchedule: remembers what it is taught, generates the same points again and again."""
+
+    def __init__(self, arm: Arm, batch: int, warm_up: int, seed: int) -> None:
+        space, setting = arm.row.space, arm.setting
+        self.points = [Point(tile, space.variants(setting)[0]) for tile in space.tiles(setting)[:batch]]
+        self.taught: list[list[Measured]] = []
+        self.arguments = (batch, warm_up, seed)
+
+    def learn(self, measured: Sequence[Measured]) -> None:
+        self.taught.append(list(measured))
+
+    def generate(self) -> list[Point]:
+        return self.points
 
 
-def test_proposals_are_distinct_points_of_the_space(two_rounds: list[list[Point]]) -> None:
-    (task,) = tasks(WIDE)
-    points = [point for found in two_rounds for point in found]
-    assert len({point.key for point in points}) == len(points) > BATCH
-    assert {point.tile for point in points} <= set(task.row.space.tiles(task.setting))
-    assert all(point.variant in task.row.space.variants(task.setting) for point in points)
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_module, "Evolution", Recorder)
 
 
-def test_it_learns_what_is_slow(two_rounds: list[list[Point]]) -> None:
-    before, after = (sum(point.variant["order"] == "filters" for point in found) for found in two_rounds)
-    assert before > BATCH // 4
-    assert after < BATCH // 4
+def test_the_first_points_come_by_chance_and_cost_no_model() -> None:
+    search = Search(arm_of(WIDE), BATCH, seed=1)
+    found = rounds(search, 4, 2)
+    assert len({point.key for point in found}) == 8
+    assert search._evolution is None
+    assert rounds(Search(arm_of(WIDE), BATCH, seed=1), 4, 2) == found
+    assert rounds(Search(arm_of(WIDE), BATCH, seed=2), 4, 2) != found
 
 
-def test_equal_seeds_give_equal_proposals(two_rounds: list[list[Point]]) -> None:
-    assert proposals(seed=1, rounds=2) == two_rounds
-    assert proposals(seed=2, rounds=1) != two_rounds[:1]
+@pytest.mark.usefixtures("recorder")
+def test_what_was_measured_is_learnt_before_the_next_batch() -> None:
+    search = Search(arm_of(WIDE), BATCH, seed=1)
+    first = rounds(search, 2, 4)
+    # Only so many come from one batch, and nothing twice.
+    generated = rounds(search, 4, 4)
+    assert isinstance(search._evolution, Recorder)
+    assert search._evolution.arguments == (BATCH, 8, 1)
+    assert [point for point, _ in search._evolution.taught[0]] == first
+    assert not {point.key for point in generated} & {point.key for point in first}
+    assert len({point.key for point in generated}) == 16
+    rounds(search, 1, 4)
+    assert {point.key for taught in search._evolution.taught for point, _ in taught} == {
+        point.key for point in (*first, *generated)
+    }
 
 
-def test_candidates_stand_for_their_points() -> None:
-    (task,) = tasks(CONV)
-    space, setting = task.row.space, task.setting
-    search = Search(task, BATCH, seed=1)
-    default = space.default(setting)
-    assert space.point_of(search.candidate(default).sch, setting) == default
-    proposed = search.propose(BATCH)
-    assert [space.point_of(candidate.sch, setting) for candidate, _ in proposed] == [point for _, point in proposed]
-    assert default not in [point for _, point in proposed]
+@pytest.mark.usefixtures("recorder")
+def test_known_points_are_not_proposed_and_foreign_ones_say_nothing() -> None:
+    search = Search(arm_of(WIDE), BATCH, seed=1)
+    known = Search(arm_of(WIDE), BATCH, seed=1).propose(3)
+    for point in known:
+        search.learn(point, None)
+    search.learn(Point((1000, 1, 1)), [0.1])
+    proposed = search.propose(8)
+    assert len(proposed) == 5
+    assert not {point.key for point in proposed} & {point.key for point in known}
 
 
 def test_a_small_space_is_exhausted_without_repeats() -> None:
     """Also what one batch held and the tuner did not ask for at once."""
-    (task,) = tasks(DOTTED)
-    search, seen = Search(task, 8, seed=0), []
-    while proposed := search.propose(5):
+    arm = arm_of(DOTTED)
+    search, seen = Search(arm, 8, seed=0), []
+    while proposed := rounds(search, 1, 5):
         assert len(proposed) <= 5
-        seen += [point.key for _, point in proposed]
-    assert len(seen) == len(set(seen)) == task.points
+        seen += [point.key for point in proposed]
+    assert len(seen) == len(set(seen)) == arm.points
     assert search.propose(5) == []
 
 
-def test_nothing_learnt_from_nothing() -> None:
-    (task,) = tasks(DOTTED)
-    Search(task, 4, seed=0).learn([], proposed=True)
+def test_the_search_ends_where_the_model_has_no_more_ideas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recorder, "generate", lambda self: self.points[:2])
+    monkeypatch.setattr(search_module, "Evolution", Recorder)
+    arm = arm_of(WIDE)
+    assert len(rounds(Search(arm, BATCH, seed=3), arm.points, 16)) == arm.points

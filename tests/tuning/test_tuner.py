@@ -1,8 +1,7 @@
+import itertools
 import json
-import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,41 +19,26 @@ from tests.tuning.fakes import (
     tasks,
     trial,
 )
-from tvm_bnn.errors import NoCandidateError
+from tests.tuning.runs import (
+    Shuffled,
+    after,
+    failing,
+    finished,
+    points,
+    raises_no_candidate,
+    records,
+    told,
+    tune,
+)
 from tvm_bnn.ops import Operator
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.tuning import events
 from tvm_bnn.tuning import tuner as tuner_module
 from tvm_bnn.tuning.journal import Journal
-from tvm_bnn.tuning.records import Record, read_records, write_records
-from tvm_bnn.tuning.task import Task
+from tvm_bnn.tuning.records import write_records
 from tvm_bnn.tuning.tuner import Settings, Tuner
 from tvm_bnn.tuning.workdir import WorkDir
 from tvm_bnn.tuning.worker import Request
-
-Answer = Callable[[Request], Outcome]
-
-
-class Shuffled:
-    """In place of the search: the points in an order that depends on the seed. Training a model takes seconds."""
-
-    def __init__(self, task: Task, batch: int, seed: int) -> None:
-        space, setting = task.row.space, task.setting
-        points = [Point(tile, variant) for tile in space.tiles(setting) for variant in space.variants(setting)]
-        self.left = {point.key: point for point in points}
-        self.order = random.Random(seed).sample(sorted(self.left), len(self.left))
-
-    def candidate(self, point: Point) -> str:
-        del self.left[point.key]
-        return point.key
-
-    def propose(self, limit: int) -> list[tuple[str, Point]]:
-        assert limit > 0
-        keys = [key for key in self.order if key in self.left][:limit]
-        return [(key, self.left.pop(key)) for key in keys]
-
-    def learn(self, measured: Sequence[tuple[str, list[float] | None]], *, proposed: bool) -> None:
-        assert all(key not in self.left for key, _ in measured)
 
 
 @pytest.fixture
@@ -66,50 +50,6 @@ def real_search(request: pytest.FixtureRequest) -> None:
 def _quick_search(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "real_search" not in request.fixturenames:
         monkeypatch.setattr(tuner_module, "Search", Shuffled)
-
-
-def tune(path: Path, runner: FakeRunner, trials: int, *operators: Operator, seed: int = 0) -> list[events.Event]:
-    """All events of one run."""
-    tuner = Tuner(tasks(*(operators or (CONV,))), WorkDir(path), runner, Settings(trials, seed))
-    return list(tuner.run())
-
-
-def told(happened: list[events.Event]) -> list[events.TrialDone]:
-    return [event for event in happened if isinstance(event, events.TrialDone)]
-
-
-def finished(happened: list[events.Event]) -> events.Finished:
-    (event,) = (event for event in happened if isinstance(event, events.Finished))
-    return event
-
-
-def records(path: Path) -> list[Record]:
-    found, damage = read_records(WorkDir(path).records / "measured.jsonl")
-    assert damage.lines == []
-    return found
-
-
-def points(path: Path) -> list[str]:
-    return [Point.from_dict(entry.point).key for entry in Journal(WorkDir(path).journal).open().trials]
-
-
-def failing(kind: str, message: str, when: Callable[[Request], bool]) -> Answer:
-    def answer(request: Request) -> Outcome:
-        return {"failure": kind, "message": message} if when(request) else measured(request)
-
-    return answer
-
-
-def after(calls: int, otherwise: Answer = measured) -> Answer:
-    """Measures so often, then the user presses Ctrl-C."""
-    left = iter(range(calls))
-
-    def answer(request: Request) -> Outcome:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-        return otherwise(request)
-
-    return answer
 
 
 def test_a_run_from_start_to_end(tmp_path: Path) -> None:
@@ -129,12 +69,12 @@ def test_the_fastest_becomes_the_record_and_the_default_is_told(tmp_path: Path) 
     assert [r.point for r in finished(happened).records] == [kept.point]
     (state,) = finished(happened).states
     tried = {Point.from_dict(t.point).key: t.run_secs[0] for t in state.trials if t.run_secs}
-    default = state.task.row.space.default(state.task.setting).key
+    default = state.task.arms[0].default.key
     assert kept.point.key == min(tried, key=lambda key: tried[key])
     assert kept.line.median_ms == pytest.approx(min(tried.values()) * 1e3)
     assert kept.line.default_ms == pytest.approx(tried[default] * 1e3)
     assert kept.line.trials == 20
-    assert kept.line.runs == 6
+    assert kept.line.runs == 12
     assert points(tmp_path)[0] == default
 
 
@@ -178,10 +118,12 @@ def test_every_trial_is_journalled_before_the_next_starts(tmp_path: Path) -> Non
 
 
 def test_failures_are_counted_by_kind_and_never_win(tmp_path: Path) -> None:
+    default = tasks(WIDE)[0].arms[0].default
+
     def answer(request: Request) -> Outcome:
-        if request.point["order"] == "filters":
+        if request.point["order"] != default.variant["order"]:
             return {"failure": "wrong", "message": "stream[0]: expected 1, got 2"}
-        if request.point["unroll"] == 0:
+        if request.point["unroll"] != default.variant["unroll"]:
             return {"failure": "timeout", "message": "not finished"}
         return measured(request)
 
@@ -189,10 +131,10 @@ def test_failures_are_counted_by_kind_and_never_win(tmp_path: Path) -> None:
     (state,) = finished(happened).states
     assert set(state.failures) == {"wrong", "timeout"}
     orders = Counter(entry.point["order"] for entry in state.trials)
-    assert state.failures["wrong"] == orders["filters"]
+    assert state.failures["wrong"] == 24 - orders[default.variant["order"]]
     assert len(state.valid) + sum(state.failures.values()) == 24
     assert all(entry.message for entry in state.trials if entry.failure)
-    assert records(tmp_path)[0].point.variant["order"] == "pixels"
+    assert records(tmp_path)[0].point.variant == default.variant
 
 
 def test_an_interrupt_keeps_what_there_is(tmp_path: Path) -> None:
@@ -254,8 +196,11 @@ def test_the_first_cause_is_named(tmp_path: Path) -> None:
 
 
 def test_winners_that_turn_out_wrong_are_no_records(tmp_path: Path) -> None:
+    asked = itertools.count()
+
     def when(request: Request) -> bool:
-        return request.operator == WIDE.signature and request.repeat == 10
+        """Right in the preflight and in the 24 trials, wrong when the finalists are measured again."""
+        return next(asked) > 24 and request.operator == WIDE.signature
 
     with raises_no_candidate("wrong: stream"):
         tune(tmp_path, FakeRunner(failing("wrong", "stream[0]: expected 1, got 2", when)), 24, CONV, WIDE)
@@ -270,20 +215,13 @@ def test_a_preflight_that_fails(tmp_path: Path) -> None:
     assert points(tmp_path) == []
 
 
-@contextmanager
-def raises_no_candidate(match: str) -> Iterator[None]:
-    with pytest.raises(NoCandidateError, match=match) as error:
-        yield
-    assert error.value.hint
-
-
 @pytest.mark.usefixtures("real_search")
 def test_a_small_space_ends_early(tmp_path: Path) -> None:
     (task,) = tasks(DOTTED)
     happened = tune(tmp_path, FakeRunner(), 500, DOTTED)
     assert 1 < task.points < 50
     assert len(points(tmp_path)) == len(set(points(tmp_path))) == task.points
-    assert finished(happened).states[0].exhausted
+    assert finished(happened).states[0].next_arm() is None
     assert told(tune(tmp_path, FakeRunner(), 500, DOTTED)) == []
 
 

@@ -11,7 +11,7 @@ from tvm_bnn.targets import Target, load
 from tvm_bnn.tuning.workdir import open_workdir
 
 VERSIONS = {"tvm-bnn": "0.1", "tvm": "0.27"}
-OTHER = load("x86-avx512")
+OTHER = load("x86-avx2")
 
 
 def use(path: Path, target: Target = TARGET, versions: dict[str, str] | None = None, fresh: bool = False) -> None:

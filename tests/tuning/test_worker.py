@@ -1,10 +1,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.tuning.fakes import CONV
+from tvm_bnn._tvm import build
+from tvm_bnn.errors import ToolchainError
+from tvm_bnn.lowering.popcount_lanes import PopcountLanesConv2d
 from tvm_bnn.lowering.registry import rows_for
 from tvm_bnn.ops import Conv2d
 from tvm_bnn.ops.tensors import Array
@@ -19,10 +23,13 @@ REQUEST = Request(CONV.signature, HOST.name, 2, "popcount-lanes", POINT, repeat=
 
 
 @pytest.fixture(autouse=True)
-def _no_tensors_kept() -> Iterator[None]:
-    worker._tensors.cache_clear()
+def _nothing_kept() -> Iterator[None]:
+    kept = (worker._build, worker._problem, worker._inputs)
+    for cache in kept:
+        cache.cache_clear()
     yield
-    worker._tensors.cache_clear()
+    for cache in kept:
+        cache.cache_clear()
 
 
 def test_a_real_convolution_is_measured() -> None:
@@ -51,7 +58,7 @@ def test_a_wrong_result_is_named_and_has_no_time(monkeypatch: pytest.MonkeyPatch
 def test_an_output_left_alone_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outputs hold something else before each run, so that a kernel cannot pass on an earlier one's."""
     assert "run_secs" in measure(REQUEST.to_dict())
-    monkeypatch.setattr(worker, "_build", lambda wanted: {"main": lambda *tensors: None})
+    monkeypatch.setattr(worker, "_build", lambda *wanted: {"main": lambda *tensors: None})
     result = measure(REQUEST.to_dict())
     assert result["failure"] == "wrong"
     assert result["message"].endswith("got 85")
@@ -80,8 +87,64 @@ def test_a_kernel_that_refuses_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*tensors: Any) -> None:
         raise RuntimeError("first\nlast " + "x" * 1000)
 
-    monkeypatch.setattr(worker, "_build", lambda wanted: {"main": refuse})
+    monkeypatch.setattr(worker, "_build", lambda *wanted: {"main": refuse})
     result = measure(REQUEST.to_dict())
     assert result["failure"] == "run"
     assert result["message"].startswith("last x")
     assert len(result["message"]) == 500
+
+
+def test_a_slow_candidate_is_given_up_after_a_second_look() -> None:
+    assert len(measure(replace(REQUEST, limit_secs=1e-12).to_dict())["run_secs"]) == 2
+    assert len(measure(replace(REQUEST, limit_secs=1.0).to_dict())["run_secs"]) == 3
+
+
+class Clock:
+    """A kernel whose repeats take these seconds."""
+
+    def __init__(self, *seconds: float) -> None:
+        self.left = list(seconds)
+        self.mod = self
+
+    def time_evaluator(self, _name: str, _device: Any, number: int, repeat: int, min_repeat_ms: int) -> Any:
+        taken, self.left = self.left[:repeat], self.left[repeat:]
+        return lambda *tensors: SimpleNamespace(results=taken)
+
+
+def test_one_slow_repeat_decides_nothing() -> None:
+    request = replace(REQUEST, repeat=5, limit_secs=2.0)
+    assert worker._time(Clock(9.0, 1.0, 1.1, 1.2, 1.3, 1.4), request, []) == [9.0, 1.0, 1.1, 1.2, 1.3]
+    assert worker._time(Clock(9.0, 8.0, 1.0, 1.0), request, []) == [9.0, 8.0]
+    assert worker._time(Clock(1.0, 9.0, 9.0, 9.0, 9.0), request, []) == [1.0, 9.0, 9.0, 9.0, 9.0]
+
+
+def test_a_point_is_built_once_and_lowerings_share_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    honest = Conv2d.reference
+
+    def counted(self: Conv2d, *arrays: Array) -> tuple[Array, ...]:
+        calls.append("reference")
+        return honest(self, *arrays)
+
+    def built(*arguments: Any) -> Any:
+        calls.append("build")
+        return build(*arguments)
+
+    monkeypatch.setattr(Conv2d, "reference", counted)
+    monkeypatch.setattr(worker, "build", built)
+    for row in (*rows_for(CONV, HOST), rows_for(CONV, HOST)[0]):
+        point = row.space.default(Setting(CONV, HOST, 2)).to_dict()
+        assert "run_secs" in measure(replace(REQUEST, lowering=row.lowering.name, point=point).to_dict())
+    assert sorted(calls) == ["build"] * len(rows_for(CONV, HOST)) + ["reference"]
+
+
+@pytest.mark.parametrize("tiles", [True, False])
+def test_tiles_are_asked_for_where_a_lowering_uses_them(monkeypatch: pytest.MonkeyPatch, tiles: bool) -> None:
+    def refuse() -> None:
+        raise ToolchainError("expected permission to use AMX tiles, got a refusal", "")
+
+    monkeypatch.setattr(worker, "require_permission", refuse)
+    monkeypatch.setattr(PopcountLanesConv2d, "tiles", tiles)
+    result = measure(REQUEST.to_dict())
+    assert result.get("failure") == ("run" if tiles else None)
+    assert ("permission to use AMX tiles" in result.get("message", "")) is tiles

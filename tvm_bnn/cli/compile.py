@@ -57,8 +57,6 @@ def _refuse_untuned(job: Job) -> None:
 
 def _is_tuned(job: Job, operator: Operator) -> bool:
     """Whether a record of this very operator decides, or there is nothing to decide."""
-    from tvm_bnn.spaces.base import Setting
-    from tvm_bnn.tuning.plan import tunable
+    from tvm_bnn.tuning.plan import is_settled
 
-    choice = job.choose(operator)
-    return choice.schedule == "tuned" or not tunable(choice.row, Setting(operator, job.target, job.threads))
+    return is_settled(job.choose(operator), operator, job.target, job.threads)

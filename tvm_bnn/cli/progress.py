@@ -107,7 +107,9 @@ def _status(event: events.TrialDone) -> str:
 
 def _speed(state: TaskState) -> str:
     best, gops = state.best_ms, state.best_gops
-    return "nothing valid yet" if best is None or gops is None else f"best {best:.3f} ms, {gops:.0f} GOP/s"
+    if best is None or gops is None or state.best is None:
+        return "nothing valid yet"
+    return f"{state.best.lowering} {best:.3f} ms, {gops:.0f} GOP/s"
 
 
 def _failures(event: events.TrialDone) -> str:

@@ -1,9 +1,10 @@
-"""``tvm-bnn tune``: find the fastest arrangement of every binary layer by measuring, and keep it."""
+"""``tvm-bnn tune``: find the fastest lowering and arrangement of every layer by measuring, and keep it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,8 @@ from tvm_bnn.reporting.tables import Column, Row, Table
 if TYPE_CHECKING:
     from tvm_bnn.cli.context import Job
     from tvm_bnn.tuning.events import Finished
-    from tvm_bnn.tuning.state import TaskState
+    from tvm_bnn.tuning.records import RecordLine
+    from tvm_bnn.tuning.state import ArmState, TaskState
     from tvm_bnn.tuning.task import Task
     from tvm_bnn.tuning.workdir import WorkDir
 
@@ -28,11 +30,13 @@ _TASK_COLUMNS = (
     Column("index", "task", right=True),
     Column("operator", "operator"),
     Column("count", "uses", right=True),
-    Column("lowering", "lowering"),
+    Column("lowerings", "lowerings"),
     Column("points", "points", right=True),
 )
 _RESULT_COLUMNS = (
-    *_TASK_COLUMNS[:4],
+    *_TASK_COLUMNS[:3],
+    Column("lowering", "lowering"),
+    Column("tie", "ties with"),
     Column("trials", "trials", right=True),
     Column("failed", "failed", right=True),
     Column("default_ms", "default ms", right=True, digits=3),
@@ -61,17 +65,22 @@ def command(
     seed: options.Seed = 0,
     threads: options.Threads = None,
     work_dir: options.WorkDirectory = None,
+    records: options.Records = None,
     output_format: options.OutputFormat = "table",
 ) -> int:
     """Tune the network's layers for a target; run again to go on where it stopped."""
     if trials < 1:
         raise UsageError(f"--trials: expected a positive number, got {trials}", "for example --trials 320")
-    job = resolve(Request(model, width, input_size, seed, target, threads, None, None))
+    held = work_dir if work_dir is not None and work_dir.is_dir() else None
+    job = resolve(Request(model, width, input_size, seed, target, threads, held, records))
     chosen = _select(_tasks(job), tasks)
     if tasks == "list" or dry_run:
         _show_tasks(chosen, trials, output_format)
         return 0
-    with _tuner(job, chosen, work_dir_of(job.target, work_dir), trials, seed, timeout, fresh) as (tuner, work):
+    path = work_dir_of(job.target, work_dir)
+    if fresh or not path.is_dir():
+        job = _without_work_dir(job, records)
+    with _tuner(job, chosen, path, trials, seed, timeout, fresh) as (tuner, work):
         finished = _follow(tuner)
         _show_result(finished, work, job, output_format)
     return _INTERRUPTED if finished.interrupted else 0
@@ -81,6 +90,13 @@ def _tasks(job: Job) -> list[Task]:
     from tvm_bnn.tuning.task import extract_tasks
 
     return extract_tasks(job.model.network.operators_at(job.input_shape), job.target, job.threads)
+
+
+def _without_work_dir(job: Job, records: Path | None) -> Job:
+    """Nothing to start from in a work dir that is new or begun afresh."""
+    from tvm_bnn.tuning.records import load_book
+
+    return replace(job, book=load_book(job.target, [] if records is None else [records])[0])
 
 
 def _select(tasks: list[Task], wanted: str | None) -> list[Task]:
@@ -117,7 +133,7 @@ def _tuner(
     with open_workdir(path, job.target, versions(), fresh=fresh) as work:
         runner = LocalRunner(timeout, work.path / "worker.log")
         try:
-            yield Tuner(tasks, work, runner, Settings(trials, seed)), work
+            yield Tuner(tasks, work, runner, Settings(trials, seed), job.book), work
         finally:
             runner.close()
 
@@ -150,22 +166,24 @@ def _task_row(task: Task) -> dict[str, Any]:
         "operator": task.operator.label(),
         "places": list(task.places),
         "count": task.count,
-        "lowering": task.row.lowering.name,
+        "lowerings": task.lowerings,
         "points": task.points,
     }
 
 
 def _show_tasks(tasks: Sequence[Task], trials: int, output_format: Any) -> None:
     rows = [_task_row(task) for task in tasks]
-    show(Table(_TASK_COLUMNS, rows), {"schema_version": 1, "trials": trials, "tasks": rows}, rows, output_format)
+    shown = [row | {"lowerings": ", ".join(row["lowerings"])} for row in rows]
+    show(Table(_TASK_COLUMNS, shown), {"schema_version": 1, "trials": trials, "tasks": rows}, rows, output_format)
 
 
-def _result_row(state: TaskState, settled: dict[str, Any]) -> Row:
-    record = settled.get(state.task.operator.signature)
+def _result_row(state: TaskState, record: RecordLine | None) -> dict[str, Any]:
     best, default = (record.median_ms, record.default_ms) if record else (None, None)
     cost = state.task.operator.cost()
     macs = cost.binary_macs + cost.real_macs
+    second = record.runner_up if record else None
     return _task_row(state.task) | {
+        "lowering": record.lowering if record else None,
         "trials": len(state.trials),
         "failed": sum(state.failures.values()),
         "failures": dict(state.failures),
@@ -174,12 +192,28 @@ def _result_row(state: TaskState, settled: dict[str, Any]) -> Row:
         "gain": default / best if best and default else None,
         "gops": 2 * macs / best / 1e6 if best else None,
         "point": record.point if record else None,
+        "tie": record.tie if record else False,
+        "runner_up": second.model_dump() if second else None,
+        "arms": [_arm(arm) for arm in state.arms],
+    }
+
+
+def _arm(state: ArmState) -> dict[str, Any]:
+    """What one lowering came to, before the finalists were measured again."""
+    from tvm_bnn.tuning.state import median_seconds
+
+    return {
+        "lowering": state.arm.lowering,
+        "points": state.arm.points,
+        "trials": len(state.trials),
+        "failed": sum(trial.failure is not None for trial in state.trials),
+        "best_ms": median_seconds(state.best) * 1e3 if state.best else None,
     }
 
 
 def _show_result(finished: Finished, work: WorkDir, job: Job, output_format: Any) -> None:
     settled = {record.operator.signature: record.line for record in finished.records}
-    rows = [_result_row(state, settled) for state in finished.states]
+    rows = [_result_row(state, settled.get(state.task.operator.signature)) for state in finished.states]
     document = {
         "schema_version": 1,
         "target": job.target.name,
@@ -189,10 +223,19 @@ def _show_result(finished: Finished, work: WorkDir, job: Job, output_format: Any
         "records": str(work.records),
         "tasks": rows,
     }
-    show(Table(_RESULT_COLUMNS, rows, _totals(rows)), document, rows, output_format)
+    shown = [row | {"tie": _tie(row)} for row in rows]
+    show(Table(_RESULT_COLUMNS, shown, _totals(rows)), document, rows, output_format)
     note(f"records in {work.records}")
     if finished.interrupted:
         note("interrupted; every finished trial is kept, the same command goes on")
+
+
+def _tie(row: Row) -> str | None:
+    """Whom the winner cannot be told from, for people."""
+    if not row["tie"]:
+        return None
+    second = row["runner_up"]["lowering"]
+    return "another point" if second == row["lowering"] else second
 
 
 def _totals(rows: Sequence[Row]) -> list[Row]:

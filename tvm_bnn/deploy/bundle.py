@@ -74,6 +74,7 @@ def _manifest(model: LoadedModel, compiled: Compiled, library: Path) -> Manifest
         trained=model.trained,
         target=compiled.target.name,
         requires=tuple(sorted(compiled.target.requires)),
+        amx_tiles=compiled.tiles,
         threads=compiled.threads,
         versions=versions(),
         input=TensorContract(shape=compiled.input_shape, dtype="uint8", layout=_LAYOUTS[len(compiled.input_shape)]),

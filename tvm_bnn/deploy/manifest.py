@@ -64,6 +64,7 @@ class Manifest(_Part):
 
     Attributes:
         requires: CPU flags, as Linux spells them.
+        amx_tiles: whether an operator uses AMX tiles, for which a process needs Linux's permission.
         input_size: (height, width) of the network's picture.
         threads: that the code was arranged for.
         trained: False where the weights are random.
@@ -79,6 +80,7 @@ class Manifest(_Part):
     trained: bool
     target: str
     requires: tuple[str, ...]
+    amx_tiles: bool = False
     threads: _Positive
     versions: dict[str, str]
     input: TensorContract

@@ -40,7 +40,8 @@ class Runner:
 
         Raises:
             UsageError: not a bundle, a damaged one, one of another schema version, or fewer than one thread.
-            ToolchainError: this CPU lacks a feature that the bundle needs, or another TVM is installed.
+            ToolchainError: this CPU lacks a feature that the bundle needs, the kernel refuses AMX tiles to a bundle
+                that uses them, or another TVM is installed.
         """
         folder = Path(path)
         manifest = read_manifest(folder)
@@ -50,7 +51,7 @@ class Runner:
         if threads is not None and threads < 1:
             raise UsageError(f"expected at least 1 thread, got {threads}", "pass --threads 1 or more")
         library = runtime().runtime.load_module(str((folder / LIBRARY).resolve()))
-        return cls(manifest, machine(library)["main"], threads or manifest.threads)
+        return cls(manifest, machine(library, tiles=manifest.amx_tiles)["main"], threads or manifest.threads)
 
     def run(self, image: UInt8) -> UInt8:
         """Labels of every pixel.

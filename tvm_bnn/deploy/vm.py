@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tvm_bnn.amx import require_permission
 from tvm_bnn.threads import offer_all_cores, running_on
 
 UInt8 = NDArray[np.uint8]
@@ -38,8 +39,18 @@ def on_threads(threads: int) -> AbstractContextManager[None]:
     return running_on(runtime(), threads)
 
 
-def machine(executable: Any) -> Any:
-    """A virtual machine with memory of its own for an executable or a loaded library."""
+def machine(executable: Any, *, tiles: bool = False) -> Any:
+    """A virtual machine with memory of its own for an executable or a loaded library.
+
+    Args:
+        executable: or library.
+        tiles: whether its code uses AMX tiles; the permission is then asked for.
+
+    Raises:
+        ToolchainError: this host refuses tiles.
+    """
+    if tiles:
+        require_permission()
     tvm = runtime()
     return tvm.relax.VirtualMachine(executable, tvm.cpu())
 

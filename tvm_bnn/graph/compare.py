@@ -96,7 +96,7 @@ def compiled_trace(
             does not make those after it wrong.
     """
     observer = _Observer(compiled, network, teacher or {})
-    virtual_machine = machine(compiled.executable)
+    virtual_machine = machine(compiled.executable, tiles=compiled.tiles)
     virtual_machine.set_instrument(observer.instrument)
     with on_threads(compiled.threads):
         result = virtual_machine["main"](tensor(image))

@@ -43,6 +43,11 @@ class Compiled:
         """The kernels, in the order of execution."""
         return tuple(step for step in self.steps if isinstance(step, Placed))
 
+    @property
+    def tiles(self) -> bool:
+        """Whether a kernel uses AMX tiles."""
+        return any(placed.choice.row.lowering.tiles for placed in self.operators)
+
 
 def phases(choose: ChooseLowering, arrange: ArrangeOrdinary) -> list[Phase]:
     """What happens to the Relax module after its capture, in order.

@@ -27,10 +27,16 @@ class Lowering(abc.ABC):
 
     name: ClassVar[str]
     kind: ClassVar[str]
+    tiles: ClassVar[bool] = False
+    """Whether its code uses AMX tiles, which a process has to be allowed first."""
 
     @abc.abstractmethod
     def declines(self, operator: Operator, target: Target) -> str | None:
         """Why this lowering cannot serve ``operator`` on ``target``, or None if it can."""
+
+    def yields(self, target: Target) -> bool:
+        """Whether others are preferred to this lowering on ``target``, though it comes first in the registry."""
+        return False
 
     @abc.abstractmethod
     def parameters(self, operator: Operator, target: Target) -> tuple[TensorSpec, ...]:

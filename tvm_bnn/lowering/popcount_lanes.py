@@ -49,6 +49,10 @@ class PopcountLanesConv2d(Lowering):
             return f"groups of {conv.out_channels // conv.groups} output channels do not fill vectors of {lanes}"
         return None
 
+    def yields(self, target: Target) -> bool:
+        """Where bits are counted by table anyway, bytes do it in half of the instructions."""
+        return "avx2" in target.requires and "avx512_vpopcntdq" not in target.requires
+
     def parameters(self, operator: Operator, target: Target) -> tuple[TensorSpec, ...]:
         """Weights by lanes, constants, then the epilogue's."""
         conv, lanes = self.convolution(operator), target.lanes
@@ -106,7 +110,9 @@ def _accumulate(conv: Conv2d, lanes: int, x: Any, weight: Any) -> Any:
     def count(n: Expr, h: Expr, w: Expr, block: Expr, vector: Expr, lane: Expr) -> Expr:
         row = h * conv.stride[0] + kh * conv.dilation[0]
         column = w * conv.stride[1] + kw * conv.dilation[1]
-        first = (block * CHANNEL_ALIGNMENT + vector * lanes) // (conv.out_channels // conv.groups) * group_words
+        group = (block * CHANNEL_ALIGNMENT + vector * lanes) // (conv.out_channels // conv.groups)
+        # Vectors beyond the last filter belong to no group; what they count nobody reads.
+        first = te.min(group, conv.groups - 1) * group_words
         word = (first if conv.groups > 1 else 0) + a * words + j
         term = popcount.popcount_term(conv, padded(n, row, column, word), weight[block, vector, kh, kw, b, j, lane])
         planes = conv.activation_bits * conv.weight_bits > 1

@@ -17,19 +17,23 @@ from tvm_bnn.lowering.multiply_lanes import MultiplyLanes
 from tvm_bnn.lowering.multiply_rows import MultiplyRows
 from tvm_bnn.lowering.pointwise import PointwiseAvgPool2d, PointwiseBitpack, PointwiseUpsample2x
 from tvm_bnn.lowering.pooled_attention import PooledAttentionLanes
+from tvm_bnn.lowering.popcount_bytes import PopcountBytesConv2d, PopcountBytesDense
 from tvm_bnn.lowering.popcount_lanes import PopcountLanesConv2d, PopcountLanesDense
 from tvm_bnn.lowering.popcount_masked import PopcountMaskedConv2d
+from tvm_bnn.lowering.popcount_words import PopcountWordsConv2d, PopcountWordsDense
 from tvm_bnn.ops.base import Operator
 from tvm_bnn.spaces.attention import AttentionDotLoops, AttentionLoops
 from tvm_bnn.spaces.base import Space
 from tvm_bnn.spaces.byte_loops import ByteLoops
 from tvm_bnn.spaces.label_rows import LabelRowLoops
 from tvm_bnn.spaces.lanes import DotLoops, Lanes
+from tvm_bnn.spaces.lookups import Lookups
 from tvm_bnn.spaces.pool import PoolLoops
 from tvm_bnn.spaces.portable import Portable
 from tvm_bnn.spaces.rows import RowLoops
 from tvm_bnn.spaces.tile_loops import TileLoops
 from tvm_bnn.spaces.upsample import UpsampleLoops
+from tvm_bnn.spaces.words import Words
 from tvm_bnn.targets import Target
 
 
@@ -44,10 +48,14 @@ class Row:
 
 ROWS: tuple[Row, ...] = (
     Row(PopcountLanesConv2d(), Lanes()),
+    Row(PopcountWordsConv2d(), Words()),
+    Row(PopcountBytesConv2d(), Lookups()),
     Row(BinaryDotConv2d(), ByteLoops()),
     Row(BinaryAmxConv2d(), TileLoops()),
     Row(PopcountMaskedConv2d(), Portable(), fallback=True),
     Row(PopcountLanesDense(), Lanes()),
+    Row(PopcountWordsDense(), Words()),
+    Row(PopcountBytesDense(), Lookups()),
     Row(BinaryDotDense(), ByteLoops()),
     Row(DotLanes(), DotLoops()),
     Row(MultiplyRows(), RowLoops()),
@@ -76,7 +84,7 @@ def rows_for(operator: Operator, target: Target) -> list[Row]:
     if not accepted:
         why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or "no lowering of this kind exists"
         raise UsageError(f"{operator.label()} cannot be lowered for {target.name}: {why}")
-    return sorted(accepted, key=lambda row: row.fallback)
+    return sorted(accepted, key=lambda row: (row.fallback, row.lowering.yields(target)))
 
 
 def row_named(operator: Operator, target: Target, name: str) -> Row | None:

@@ -15,25 +15,26 @@ from typing import Any
 
 from tvm_bnn.spaces import finishing, portable
 from tvm_bnn.spaces.base import Setting, Variant
-from tvm_bnn.spaces.fixed import Fixed
+from tvm_bnn.spaces.portable import Portable
 
 
-class UpsampleLoops(Fixed):
-    """One arrangement; nothing is searched."""
+class UpsampleLoops(Portable):
+    """One arrangement, for whole vectors of channels; nothing is searched."""
 
     name = "upsample"
     version = 1
 
     def arrange(self, schedule: Any, setting: Setting, tile: Sequence[Any], variant: Variant) -> None:
         """Split both axes by two, the phases inside the vectors of channels."""
-        value = schedule.get_sblock("value")
-        n, h, w, c = schedule.get_loops(value)
-        (h, row), (w, column) = (schedule.split(loop, [None, 2], preserve_unit_iters=True) for loop in (h, w))
         width = finishing.vector_width(setting)
+        if finishing.channel_count(setting) % width:
+            super().arrange(schedule, setting, tile, variant)
+            return
+        n, h, w, c = schedule.get_loops(schedule.get_sblock("value"))
+        (h, row), (w, column) = (schedule.split(loop, [None, 2], preserve_unit_iters=True) for loop in (h, w))
         c, lane = schedule.split(c, [None, width], preserve_unit_iters=True)
         schedule.reorder(n, h, w, c, row, column, lane)
-        if finishing.channel_count(setting) % width == 0:
-            schedule.vectorize(lane)
+        schedule.vectorize(lane)
         schedule.unroll(row)
         schedule.unroll(column)
         fused = [name for name in finishing.fused_outputs(setting) if name == "signs"]

@@ -66,22 +66,25 @@ def _range(operator: AccumulatingOperator, name: str) -> tuple[int, int]:
 
     The affine step uses the upper half of its 31 bits and shifts back to the int16 range, as a frozen layer does.
     """
-    bound = operator.accumulator_bound()
+    bound, scaled = operator.accumulator_bound(), operator.epilogue.affine == "scale"
     mul = max(1, 2**29 // bound)
     shift = max(0, math.ceil(math.log2(mul * bound)) - 13)
-    add = min(2**28, 2**30 - 1)
-    value = 2**15 if operator.epilogue.affine == "scale" else bound
+    # Accumulators that come near 2^31 leave little room: half of it to the addend, half to the shortcut or the codes.
+    room = (2**31 - 1 - bound * (mul if scaled else 1)) // 2
+    add = min(2**28 if scaled else bound // 2, room)
+    value, reach = (2**15, 2**15) if scaled else (bound, bound + add)
+    code_mul = max(1, 2**29 // value)
     codes = operator.epilogue.code_bits
     return {
         "mul": (max(1, mul // 2), mul),
-        "add": (-add, add) if operator.epilogue.affine == "scale" else (-bound // 2, bound // 2),
+        "add": (-add, add),
         "shift": (shift, shift),
-        "shortcut_mul": (1, 2 ** min(13, shift)),
+        "shortcut_mul": (1, max(1, min(2 ** min(13, shift), room // 2**15))),
         "rprelu_in": (-1000, 1000),
         "rprelu_slope": (-SLOPE_LIMIT // 4, SLOPE_LIMIT),
         "rprelu_out": (-1000, 1000),
         "threshold": (max(INT16_MIN, -value // 4), min(INT16_MAX, value // 4)),
-        "code_mul": (1, max(1, 2**29 // value)),
-        "code_add": (0, 2**28),
+        "code_mul": (1, code_mul),
+        "code_add": (0, min(2**28, 2**31 - 1 - code_mul * reach)),
         "code_shift": (max(0, 29 - codes), max(0, 29 - codes)),
     }[name]

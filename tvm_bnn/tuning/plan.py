@@ -10,6 +10,7 @@ from tvm_bnn.ops import Operator
 from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import Target
 from tvm_bnn.tuning.records import Record, RecordBook
+from tvm_bnn.tuning.task import extract_tasks
 
 Schedule = Literal["tuned", "transferred", "default", "fallback"]
 
@@ -34,9 +35,9 @@ class Choice:
         return self.row.space.scheduled(function, Setting(operator, target, threads), self.point)
 
 
-def tunable(row: Row, setting: Setting) -> bool:
-    """Whether the row's space has more than one point."""
-    return row.space.points(setting) > 1
+def is_settled(choice: Choice, operator: Operator, target: Target, threads: int) -> bool:
+    """Whether a record of this very operator decided, or there is nothing to decide."""
+    return choice.schedule == "tuned" or not extract_tasks([("", operator)], target, threads)
 
 
 def default_choice(operator: Operator, target: Target, threads: int) -> Choice:
@@ -52,7 +53,6 @@ def choose(operator: Operator, target: Target, threads: int, book: RecordBook) -
     if record is None:
         return default_choice(operator, target, threads)
     row = row_named(operator, target, record.lowering)
-    if row is None:
-        return default_choice(operator, target, threads)
+    assert row is not None  # The book looks for lowerings that accept the operator.
     point = row.space.nearest(Setting(operator, target, threads), record.point)
     return Choice(row, point, "tuned" if exact else "transferred", record)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.files import keep_beside, write_atomic
-from tvm_bnn.lowering.registry import ROWS
+from tvm_bnn.lowering.registry import ROWS, rows_for
 from tvm_bnn.ops import Operator, operator_from_dict
 from tvm_bnn.resources import data_root
 from tvm_bnn.spaces.base import Point
@@ -28,8 +28,21 @@ SCHEMA_VERSION = 1
 Evidence = Literal["measured", "estimated"]
 
 
+class RunnerUp(BaseModel):
+    """What came second when the finalists were measured in turn."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    lowering: str
+    point: dict[str, Any]
+    median_ms: float = Field(gt=0, allow_inf_nan=False)
+
+
 class RecordLine(BaseModel):
-    """One line of a records file."""
+    """One line of a records file.
+
+    ``tie`` says that the times of the runner-up and of this point overlap, so that either may be the faster.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -48,6 +61,8 @@ class RecordLine(BaseModel):
     runs: int = Field(ge=1)
     trials: int = Field(ge=1)
     default_ms: float | None = None
+    runner_up: RunnerUp | None = None
+    tie: bool = False
     machine: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -77,9 +92,9 @@ class Record:
         return (self.operator.kind, self.lowering, self.space_version) not in current
 
     @property
-    def subject(self) -> tuple[str, Operator, int]:
-        """What it is a record of: lowering, operator and number of threads."""
-        return self.line.lowering, self.operator, self.line.threads
+    def subject(self) -> tuple[str, Evidence, Operator, int]:
+        """What it is a record of, whichever lowering won: target, evidence, operator and number of threads."""
+        return self.line.target, self.line.evidence, self.operator, self.line.threads
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -129,7 +144,10 @@ def read_records(path: Path) -> tuple[list[Record], Damage]:
 
 
 def update_records(path: Path, records: Sequence[Record]) -> None:
-    """Put records into a file: they replace those of the same operator, lowering and threads; the others stay.
+    """Put records into a file: they replace those of the same operator, threads and evidence; the others stay.
+
+    A record of another lowering is replaced too: the new one won against it, and an old time of it, taken on a
+    machine that was cooler or less busy, must not win later. What it lost by stays in ``runner_up``.
 
     Lines of the file that are no records are kept beside it.
 
@@ -162,26 +180,49 @@ class RecordBook:
         self._usable = [[r for r in shelf if not r.is_stale] for shelf in self.shelves]
 
     def best(self, operator: Operator, target: Target, threads: int) -> tuple[Record | None, bool]:
-        """The record to use and whether it is of this very operator and thread count; None if none comes near."""
-        for shelf in self._usable:
-            exact = [r for r in shelf if r.operator == operator and r.line.threads == threads]
-            if exact:
-                return min(exact, key=lambda r: r.rank), True
-        similar = [r for shelf in self._usable for r in shelf if r.operator.kind == operator.kind]
-        nearest = min(similar, key=lambda r: (_distance(r, operator, threads), r.rank), default=None)
-        return (nearest, False) if nearest and math.isfinite(_distance(nearest, operator, threads)) else (None, False)
+        """The record to use and whether it is of this very operator; None if none comes near.
+
+        Only records of lowerings that accept the operator count. Of those of the nearest operator the earliest
+        shelf's win, there the measured ones, and of them the fastest. A record of as many threads is nearer than
+        others, but any number of them tunes the operator: threads share tiles, the tile itself is one core's.
+        """
+        accepting = {row.lowering.name for row in rows_for(operator, target)}
+        record = self._nearest(operator, threads, accepting)
+        return record, record is not None and record.operator == operator
+
+    def start(self, operator: Operator, threads: int, lowering: str) -> Record | None:
+        """The record whose point the search of one lowering starts from; None if none comes near."""
+        return self._nearest(operator, threads, {lowering})
+
+    def _nearest(self, operator: Operator, threads: int, lowerings: set[str]) -> Record | None:
+        ranked = [
+            (record.operator != operator, octaves, _apart(record, threads), number, record.rank, record)
+            for number, shelf in enumerate(self._usable)
+            for record in shelf
+            if record.lowering in lowerings
+            if math.isfinite(octaves := distance(record.operator, operator))
+        ]
+        *_, nearest = min(ranked, key=lambda entry: entry[:-1], default=(None,))
+        return nearest
 
 
-def _distance(record: Record, operator: Operator, threads: int) -> float:
-    """How unlike two operators of one kind are: octaves between their sizes; infinite if a setting differs."""
-    left, right = record.operator.to_dict(), operator.to_dict()
-    numbers = [k for k in left if isinstance(left[k], int) and not isinstance(left[k], bool)]
+def _apart(record: Record, threads: int) -> float:
+    """Octaves between numbers of threads."""
+    return abs(math.log2(record.line.threads / threads))
+
+
+def distance(known: Operator, operator: Operator) -> float:
+    """How unlike two operators are: octaves between their sizes; infinite if kind or structure differ."""
+    if known.kind != operator.kind:
+        return math.inf
+    left, right = known.to_dict(), operator.to_dict()
     structure = ("kernel", "stride", "dilation", "groups", "activation_bits", "weight_bits", "value_bits")
     if any(left.get(key) != right.get(key) for key in structure):
         return math.inf
+    numbers = [k for k in left if isinstance(left[k], int) and not isinstance(left[k], bool)]
     sizes = [k for k in numbers if k not in structure and left[k] > 0 and right[k] > 0]
     octaves = sum(abs(math.log2(left[k] / right[k])) for k in sizes)
-    return octaves + (record.line.threads != threads) / 4 + (left.get("epilogue") != right.get("epilogue")) / 8
+    return octaves + (left.get("epilogue") != right.get("epilogue")) / 8
 
 
 def record_files(folder: Path) -> Iterator[Path]:

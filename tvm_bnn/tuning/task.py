@@ -1,4 +1,4 @@
-"""Tasks: the distinct operators of a network that have something to tune."""
+"""Tasks: the distinct operators of a network that have something to tune, each with the lowerings that compete."""
 
 from __future__ import annotations
 
@@ -8,31 +8,79 @@ from dataclasses import dataclass
 
 from tvm_bnn.lowering.registry import Row, rows_for
 from tvm_bnn.ops import Operator
-from tvm_bnn.spaces.base import Setting
+from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import Target
-from tvm_bnn.tuning.plan import tunable
+
+TrialKey = tuple[str, str, int, int]
+"""Operator signature, lowering, space version, threads."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """One operator with the lowering to tune; ``count`` is how often the network runs it."""
+class Arm:
+    """One lowering of an operator, with the space that is searched."""
 
-    index: int
-    operator: Operator
     row: Row
     setting: Setting
-    count: int
-    places: tuple[str, ...]
 
     @property
-    def key(self) -> tuple[str, str, int, int]:
-        """What trials of this task carry."""
-        return self.operator.signature, self.row.lowering.name, self.row.space.version, self.setting.threads
+    def operator(self) -> Operator:
+        """What is computed."""
+        return self.setting.operator
+
+    @property
+    def lowering(self) -> str:
+        """Name of the lowering."""
+        return self.row.lowering.name
+
+    @property
+    def key(self) -> TrialKey:
+        """What trials of this arm carry."""
+        return self.operator.signature, self.lowering, self.row.space.version, self.setting.threads
 
     @property
     def points(self) -> int:
         """Size of the space."""
         return self.row.space.points(self.setting)
+
+    @property
+    def default(self) -> Point:
+        """The point taken with zero trials."""
+        return self.row.space.default(self.setting)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One operator; ``count`` is how often the network runs it, ``arms`` are its lowerings, preferred first."""
+
+    index: int
+    arms: tuple[Arm, ...]
+    count: int
+    places: tuple[str, ...]
+
+    @property
+    def operator(self) -> Operator:
+        """What is computed."""
+        return self.arms[0].operator
+
+    @property
+    def setting(self) -> Setting:
+        """What loops are arranged for, in every arm."""
+        return self.arms[0].setting
+
+    @property
+    def row(self) -> Row:
+        """What zero trials take."""
+        return self.arms[0].row
+
+    @property
+    def points(self) -> int:
+        """Size of all spaces together."""
+        return sum(arm.points for arm in self.arms)
+
+    @property
+    def lowerings(self) -> list[str]:
+        """Names of the lowerings that compete."""
+        return [arm.lowering for arm in self.arms]
 
 
 def extract_tasks(operators: Iterable[tuple[str, Operator]], target: Target, threads: int) -> list[Task]:
@@ -41,8 +89,15 @@ def extract_tasks(operators: Iterable[tuple[str, Operator]], target: Target, thr
     counts = Counter(operator.signature for _, operator in pairs)
     tasks: list[Task] = []
     for operator in dict.fromkeys(operator for _, operator in pairs):
-        row, setting = rows_for(operator, target)[0], Setting(operator, target, threads)
-        if tunable(row, setting):
-            places = tuple(place for place, other in pairs if other == operator)
-            tasks.append(Task(len(tasks), operator, row, setting, counts[operator.signature], places))
+        places = tuple(place for place, other in pairs if other == operator)
+        task = Task(len(tasks), arms_of(Setting(operator, target, threads)), counts[operator.signature], places)
+        if task.points > 1:
+            tasks.append(task)
     return tasks
+
+
+def arms_of(setting: Setting) -> tuple[Arm, ...]:
+    """The lowerings that accept an operator; fallbacks only where nothing else does."""
+    rows = rows_for(setting.operator, setting.target)
+    fast = [row for row in rows if not row.fallback]
+    return tuple(Arm(row, setting) for row in fast or rows)

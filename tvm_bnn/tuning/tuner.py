@@ -1,27 +1,35 @@
-"""The tuner: shares trials among tasks, keeps every one of them, and turns the winners into records."""
+"""The tuner: shares trials among tasks and their lowerings, keeps every trial, turns the winners into records.
+
+Across tasks a batch goes where the network spends most time for the trials already given (:attr:`TaskState.worth`).
+Within a task it is handed out in ever larger portions, as many as the lowering already had, to the lowering with the
+best prospects (:meth:`TaskState.next_arm`): what loses costs a trial or two.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from tvm_bnn.errors import NoCandidateError
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.tuning import events
 from tvm_bnn.tuning.journal import Journal, Trial
-from tvm_bnn.tuning.records import Record, update_records
+from tvm_bnn.tuning.records import Record, RecordBook, update_records
 from tvm_bnn.tuning.runner import Runner
 from tvm_bnn.tuning.search import Search
 from tvm_bnn.tuning.settle import settle
-from tvm_bnn.tuning.state import TaskState
-from tvm_bnn.tuning.task import Task
+from tvm_bnn.tuning.starts import starts
+from tvm_bnn.tuning.state import ArmState, TaskState
+from tvm_bnn.tuning.task import Arm, Task, TrialKey
 from tvm_bnn.tuning.workdir import WorkDir
 from tvm_bnn.tuning.worker import Request
 
 _BATCH = 16
-"""Candidates that one proposal of the search may hold."""
+"""Trials that a task is given at a time, and points that the search generates at a time."""
+
+_SLOW = 1.5
+"""A candidate so many times slower than the best of its task is not measured to the end."""
 
 _USUAL_SECONDS = 0.4
 """What a trial takes, until this run has shown its own pace."""
@@ -38,14 +46,27 @@ class Settings:
 class Tuner:
     """One run over the tasks of a network, in a work dir that it has for itself.
 
-    ``trials`` is how many trials of these tasks the work dir holds in the end, those of earlier runs included.
+    Args:
+        tasks: what to tune.
+        work: holds the journal and receives the records.
+        runner: measures.
+        settings: ``trials`` is how many trials of these tasks the work dir holds in the end, those of earlier runs
+            included.
+        book: records of near operators, whose points are tried right after the defaults.
     """
 
-    def __init__(self, tasks: Sequence[Task], work: WorkDir, runner: Runner, settings: Settings) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        work: WorkDir,
+        runner: Runner,
+        settings: Settings,
+        book: RecordBook | None = None,
+    ) -> None:
         self.states = [TaskState(task) for task in tasks]
-        self.work, self.runner, self.settings = work, runner, settings
+        self.work, self.runner, self.settings, self.book = work, runner, settings, book
         self.journal = Journal(work.journal)
-        self.searches: dict[int, Search] = {}
+        self.searches: dict[TrialKey, Search] = {}
         self._started, self._measured = 0.0, 0
 
     @property
@@ -76,7 +97,7 @@ class Tuner:
     def _open(self) -> events.Opened:
         opened = self.journal.open()
         for state in self.states:
-            state.trials += [trial for trial in opened.trials if trial.task_key == state.task.key]
+            state.take(opened.trials)
         return events.Opened(tuple(self.states), self.done, tuple(opened.damaged))
 
     def _search(self) -> Iterator[events.Event]:
@@ -87,72 +108,69 @@ class Tuner:
             yield self._preflight()
         share = max(1, min(_BATCH, self.settings.trials // len(self.states)))
         while self.done < self.settings.trials:
-            open_states = [state for state in self.states if not state.exhausted]
+            open_states = [state for state in self.states if state.next_arm()]
             if not open_states:
                 return
             state = max(open_states, key=lambda s: s.worth)
-            yield from self._batch(state, share if not state.trials else _BATCH)
+            yield from self._batch(state, _BATCH if state.trials else share)
 
     def _preflight(self) -> events.Preflight:
-        """The default of the first task, before anything long begins."""
+        """A default of the first task, before anything long begins; the first that works will do."""
         state, began = self.states[0], time.monotonic()
-        default = state.task.row.space.default(state.task.setting)
-        result = self.runner.run(self.request(state.task, default))
-        seconds = time.monotonic() - began
-        if "failure" in result:
-            raise NoCandidateError(
-                f"preflight: {state.task.operator.label()} failed ({result['failure']}): {result['message']}",
-                f"see {self.work.path / 'worker.log'}, and tvm-bnn doctor",
-            )
-        return events.Preflight(state, seconds, self._eta())
+        failed: list[dict[str, str]] = []
+        for arm in state.task.arms:
+            result = self.runner.run(self.request(arm, arm.default))
+            if "failure" not in result:
+                return events.Preflight(state, time.monotonic() - began, self._eta())
+            failed.append(result)
+        raise NoCandidateError(
+            f"preflight: {state.task.operator.label()} failed ({failed[0]['failure']}): {failed[0]['message']}",
+            f"see {self.work.path / 'worker.log'}, and tvm-bnn doctor",
+        )
 
     def _batch(self, state: TaskState, size: int) -> Iterator[events.Event]:
-        search = self._search_of(state)
         left = min(size, self.settings.trials - self.done)
-        if not any(trial.point == _default(state).to_dict() for trial in state.trials):
-            trial = self._try(state, _default(state))
-            search.learn([(search.candidate(_default(state)), trial.run_secs)], proposed=False)
-            left -= 1
-            yield self._told(state, trial)
-        proposed = search.propose(left) if left else []
-        state.exhausted = left > 0 and not proposed
-        measured: list[tuple[Any, list[float] | None]] = []
-        for candidate, point in proposed:
-            trial = self._try(state, point)
-            measured.append((candidate, trial.run_secs))
-            yield self._told(state, trial)
-        search.learn(measured, proposed=True)
+        while left and (arm := state.next_arm()):
+            points = self._points(arm, min(left, max(1, len(arm.trials))))
+            arm.exhausted = not points
+            left -= len(points)
+            for point in points:
+                trial = self._try(state, arm, point)
+                yield events.TrialDone(state, trial, self.done, self.settings.trials, self._eta())
 
-    def _search_of(self, state: TaskState) -> Search:
-        """The task's search, taught what earlier runs found."""
-        task = state.task
-        if task.index not in self.searches:
-            search = Search(task, _BATCH, self.settings.seed)
-            known = [(Point.from_dict(trial.point), trial.run_secs) for trial in state.trials]
-            tiles, variants = task.row.space.tiles(task.setting), task.row.space.variants(task.setting)
-            usable = [(p, seconds) for p, seconds in known if p.tile in tiles and p.variant in variants]
-            search.learn([(search.candidate(point), seconds) for point, seconds in usable], proposed=False)
-            self.searches[task.index] = search
-        return self.searches[task.index]
+    def _points(self, state: ArmState, limit: int) -> list[Point]:
+        """What to try next: the default, then adapted points of operators like this one, then what the search finds."""
+        if state.starts is None:
+            state.starts = starts(state.arm, self.book, self.states)
+        return state.untried_starts()[:limit] or self._search_of(state).propose(limit)
 
-    def _try(self, state: TaskState, point: Point) -> Trial:
-        """Measure one point and put it into the journal."""
-        signature, lowering, version, threads = state.task.key
+    def _search_of(self, state: ArmState) -> Search:
+        """The search of a lowering, taught what is known; most that lose never need one."""
+        key = state.arm.key
+        if key not in self.searches:
+            self.searches[key] = Search(state.arm, _BATCH, self.settings.seed)
+            for trial in state.trials:
+                self.searches[key].learn(Point.from_dict(trial.point), trial.run_secs)
+        return self.searches[key]
+
+    def _try(self, state: TaskState, arm: ArmState, point: Point) -> Trial:
+        """Measure one point, put it into the journal and teach the search."""
+        signature, lowering, version, threads = arm.arm.key
+        limit = _SLOW * state.best_seconds if state.valid else None
         trial = Trial(
             operator=signature,
             lowering=lowering,
             space_version=version,
             threads=threads,
             point=point.to_dict(),
-            **self.runner.run(self.request(state.task, point)),
+            **self.runner.run(replace(self.request(arm.arm, point), limit_secs=limit)),
         )
         self.journal.append(trial)
-        state.trials.append(trial)
+        arm.trials.append(trial)
         self._measured += 1
+        if arm.arm.key in self.searches:
+            self.searches[arm.arm.key].learn(point, trial.run_secs)
         return trial
-
-    def _told(self, state: TaskState, trial: Trial) -> events.TrialDone:
-        return events.TrialDone(state, trial, self.done, self.settings.trials, self._eta())
 
     def _eta(self) -> float:
         """Seconds left; the first trials pay for the start of everything and say nothing about the rest."""
@@ -160,10 +178,10 @@ class Tuner:
         rate = (time.monotonic() - self._started) / self._measured if known else _USUAL_SECONDS
         return max(0, self.settings.trials - self.done) * rate
 
-    def request(self, task: Task, point: Point) -> Request:
+    def request(self, arm: Arm, point: Point) -> Request:
         """What the runner is asked for."""
-        signature, lowering, _, threads = task.key
-        return Request(signature, task.setting.target.name, threads, lowering, point.to_dict(), self.settings.seed)
+        signature, lowering, _, threads = arm.key
+        return Request(signature, arm.setting.target.name, threads, lowering, point.to_dict(), self.settings.seed)
 
     def _settled(self) -> Generator[events.Event, None, list[Record]]:
         records: list[Record] = []
@@ -183,7 +201,3 @@ class Tuner:
                 f"{first.failure}: {first.message}",
                 f"see {self.work.path / 'worker.log'}; records of other tasks are kept",
             )
-
-
-def _default(state: TaskState) -> Point:
-    return state.task.row.space.default(state.task.setting)

@@ -7,6 +7,7 @@ with it. Every trial is compared with the integer reference before it is timed.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,17 +15,24 @@ from typing import Any
 import numpy as np
 
 from tvm_bnn._tvm import build, tvm
-from tvm_bnn.lowering.registry import row_named
-from tvm_bnn.ops import operator_from_signature
+from tvm_bnn.amx import require_permission
+from tvm_bnn.lowering.registry import Row, row_named
+from tvm_bnn.ops import Operator, operator_from_signature
 from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import load
 from tvm_bnn.threads import running_on
-from tvm_bnn.tuning.inputs import sample_inputs
+from tvm_bnn.tuning.inputs import Array, sample_inputs
+
+_KEPT_KERNELS = 16
+"""Finalists are measured in turn: none is to be built again each time."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One point of one operator's space, and how to time it."""
+    """One point of one operator's space, and how to time it.
+
+    Slower than ``limit_secs`` in its first two repeats, it is not timed any further.
+    """
 
     operator: str
     target: str
@@ -34,6 +42,7 @@ class Request:
     seed: int = 0
     repeat: int = 5
     min_repeat_ms: int = 10
+    limit_secs: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the other process."""
@@ -44,16 +53,20 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     """``{"run_secs": [...]}`` or ``{"failure": kind, "message": line}``."""
     wanted = Request(**request)
     try:
-        kernel = _build(wanted)
+        point = Point.from_dict(wanted.point).key
+        kernel = _build(wanted.operator, wanted.target, wanted.threads, wanted.lowering, point)
     except Exception as error:
         return _failed("build", error)
     try:
-        tensors = _tensors(wanted.operator, wanted.target, wanted.lowering, wanted.seed)
+        if _row(wanted.operator, wanted.target, wanted.lowering).lowering.tiles:
+            require_permission()
+        problem = _problem(wanted.operator, wanted.seed)
+        inputs = _inputs(wanted.operator, wanted.target, wanted.lowering, wanted.seed)
         with running_on(tvm, wanted.threads):
-            mismatch = _compare(kernel, wanted, tensors)
+            mismatch = _compare(kernel, inputs, problem)
             if mismatch:
                 return {"failure": "wrong", "message": mismatch}
-            return {"run_secs": _time(kernel, wanted, tensors)}
+            return {"run_secs": _time(kernel, wanted, [*inputs, *problem.outputs])}
     except Exception as error:
         return _failed("run", error)
 
@@ -63,36 +76,58 @@ def _failed(kind: str, error: Exception) -> dict[str, Any]:
     return {"failure": kind, "message": lines[-1][:500]}
 
 
-def _build(wanted: Request) -> Any:
-    operator, target = operator_from_signature(wanted.operator), load(wanted.target)
-    row = row_named(operator, target, wanted.lowering)
+def _row(signature: str, target: str, lowering: str) -> Row:
+    operator = operator_from_signature(signature)
+    row = row_named(operator, load(target), lowering)
     if row is None:
-        raise ValueError(f"no lowering '{wanted.lowering}' for {operator.label()}")
-    setting = Setting(operator, target, wanted.threads)
-    function = row.space.scheduled(row.lowering.function(operator, target), setting, Point.from_dict(wanted.point))
-    return build(function, target.tvm_target(wanted.threads))
+        raise ValueError(f"no lowering '{lowering}' for {operator.label()}")
+    return row
+
+
+@functools.lru_cache(maxsize=_KEPT_KERNELS)
+def _build(signature: str, target: str, threads: int, lowering: str, point: str) -> Any:
+    operator, hardware = operator_from_signature(signature), load(target)
+    row, setting = _row(signature, target, lowering), Setting(operator, hardware, threads)
+    function = row.lowering.function(operator, hardware)
+    return build(
+        row.space.scheduled(function, setting, Point.from_dict(json.loads(point))), hardware.tvm_target(threads)
+    )
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """An operator with canonical inputs, tensors for its outputs, and the outputs that are expected."""
+
+    operator: Operator
+    arrays: list[Array]
+    outputs: list[Any]
+    expected: list[Array]
 
 
 @functools.lru_cache(maxsize=1)
-def _tensors(signature: str, target: str, lowering: str, seed: int) -> tuple[list[Any], list[Any], list[Any]]:
-    """Packed inputs and empty outputs as tensors, and the expected arrays; kept while one operator is tuned."""
-    operator, hardware = operator_from_signature(signature), load(target)
-    row = row_named(operator, hardware, lowering)
-    assert row is not None
+def _problem(signature: str, seed: int) -> _Problem:
+    """Kept while one operator is tuned, for all its lowerings."""
+    operator = operator_from_signature(signature)
     arrays = sample_inputs(operator, seed)
-    inputs = [tvm.runtime.tensor(array) for array in row.lowering.pack_inputs(operator, hardware, arrays)]
     outputs = [tvm.runtime.empty(spec.shape, spec.dtype) for spec in operator.outputs()]
-    return inputs, outputs, list(operator.reference(*arrays))
+    return _Problem(operator, arrays, outputs, list(operator.reference(*arrays)))
 
 
-def _compare(kernel: Any, wanted: Request, tensors: tuple[list[Any], list[Any], list[Any]]) -> str:
+@functools.lru_cache(maxsize=4)
+def _inputs(signature: str, target: str, lowering: str, seed: int) -> list[Any]:
+    """Tensors with the inputs, parameters packed for a lowering; as many are kept as lowerings may compete."""
+    problem, packing = _problem(signature, seed), _row(signature, target, lowering).lowering
+    packed = packing.pack_inputs(problem.operator, load(target), problem.arrays)
+    return [tvm.runtime.tensor(array) for array in packed]
+
+
+def _compare(kernel: Any, inputs: list[Any], problem: _Problem) -> str:
     """Run once on poisoned outputs; what differs, or nothing."""
-    inputs, outputs, expected = tensors
-    for output, array in zip(outputs, expected, strict=True):
+    for output, array in zip(problem.outputs, problem.expected, strict=True):
         output.copyfrom(np.full_like(array, 85))
-    kernel["main"](*inputs, *outputs)
-    names = [spec.name for spec in operator_from_signature(wanted.operator).outputs()]
-    for name, output, array in zip(names, outputs, expected, strict=True):
+    kernel["main"](*inputs, *problem.outputs)
+    names = [spec.name for spec in problem.operator.outputs()]
+    for name, output, array in zip(names, problem.outputs, problem.expected, strict=True):
         differs = output.numpy() != array
         if differs.any():
             place = tuple(int(i) for i in np.argwhere(differs)[0])
@@ -100,9 +135,23 @@ def _compare(kernel: Any, wanted: Request, tensors: tuple[list[Any], list[Any], 
     return ""
 
 
-def _time(kernel: Any, wanted: Request, tensors: tuple[list[Any], list[Any], list[Any]]) -> list[float]:
-    inputs, outputs, _ = tensors
-    evaluator = kernel.mod.time_evaluator(
-        "main", tvm.cpu(), number=1, repeat=wanted.repeat, min_repeat_ms=wanted.min_repeat_ms
-    )
-    return [float(seconds) for seconds in evaluator(*inputs, *outputs).results]
+def _time(kernel: Any, wanted: Request, tensors: list[Any]) -> list[float]:
+    """Mean times of one run, one for each repeat.
+
+    A single slow repeat may be the machine's fault, hence the second look before a candidate is given up.
+    """
+
+    def repeats(number: int) -> list[float]:
+        evaluator = kernel.mod.time_evaluator(
+            "main", tvm.cpu(), number=1, repeat=number, min_repeat_ms=wanted.min_repeat_ms
+        )
+        return [float(seconds) for seconds in evaluator(*tensors).results]
+
+    seconds: list[float] = []
+    if wanted.limit_secs is not None:
+        seconds = repeats(1)
+        if seconds[0] > wanted.limit_secs:
+            seconds += repeats(1)
+        if min(seconds) > wanted.limit_secs:
+            return seconds
+    return seconds + repeats(wanted.repeat - len(seconds))

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_bnn._tvm import T, llvm_call, tirx
+from tvm_bnn.lowering.byte_lookup import NIBBLE_BITS
 from tvm_bnn.profiling.peaks.probe import Probe, iterations
 from tvm_bnn.targets import Target
 
@@ -28,13 +29,15 @@ Step = Callable[[Any, Any], Any]
 
 
 def popcount_probe(target: Target) -> Probe:
-    """Exclusive or, popcount and add: one multiply-accumulate of 1 bit by 1 bit for every bit of a register."""
-    wide = "avx512_vpopcntdq" in target.requires
+    """Multiply-accumulates of 1 bit by 1 bit: by popcount, or by looking up what four bits count to."""
+    bits, fact = int(target.peak("vector_bits")), "binary_gops_per_core"
+    if "avx512_vpopcntdq" in target.requires:
+        return _probe(target, fact, "xor, popcount and add of 64-bit lanes", "uint64", bits, _popcount)
+    if "avx2" in target.requires:
+        how = "look-up of four bits and add, 8-bit lanes"
+        return _probe(target, fact, how, "uint8", bits // 8 * NIBBLE_BITS, _lookup)
     # Without a popcount of words, that of bytes is the shortest: words would need their bytes summed up.
-    dtype = "uint64" if wide else "uint8"
-    how = f"xor, popcount and add of {8 * np.dtype(dtype).itemsize}-bit lanes"
-    macs = int(target.peak("vector_bits"))
-    return _probe(target, "binary_gops_per_core", how, dtype, macs, _popcount)
+    return _probe(target, fact, "xor, popcount and add of 8-bit lanes", "uint8", bits, _popcount)
 
 
 def eight_bit_probe(target: Target) -> Probe:
@@ -74,6 +77,10 @@ def _probe(target: Target, fact: str, how: str, dtype: str, macs: int, step: Ste
 
 def _popcount(accumulator: Any, operand: Any) -> Any:
     return accumulator + tirx.popcount(accumulator ^ operand)
+
+
+def _lookup(accumulator: Any, operand: Any) -> Any:
+    return accumulator + llvm_call("uint8x32", "llvm.x86.avx2.pshuf.b", operand, accumulator)
 
 
 def _vpdpbusd(accumulator: Any, operand: Any) -> Any:
