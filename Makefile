@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := test
-.PHONY: tune test lint bench clean
+.PHONY: tune test lint bench records clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,9 @@ test: lint
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+records: $(READY)
+	$(BIN)/python -m benchmarks.records
 
 clean:
 	rm -rf $(VENV) build dist tvm-bnn-work .pytest_cache .mypy_cache .ruff_cache .hypothesis

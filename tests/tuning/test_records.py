@@ -272,6 +272,17 @@ def test_a_lowering_that_declines_is_passed_over() -> None:
     assert best(RecordBook(TARGET, [[exact, next_near]]), grouped) == (next_near, False)
 
 
+def test_records_of_a_target_like_this_one_are_transferred() -> None:
+    amx = load("x86-amx")
+    assert amx.like == TARGET.name
+    kin, own = record(), record(replace(CONV, height=600), target=amx.name)
+    assert RecordBook(amx, [[kin]]).best(CONV, amx, 2) == (kin, False)
+    assert RecordBook(amx, [[own, kin]]).best(CONV, amx, 2) == (kin, False)
+    exact = record(target=amx.name, median_ms=9.0)
+    assert RecordBook(amx, [[kin, exact]]).best(CONV, amx, 2) == (exact, True)
+    assert RecordBook(TARGET, [[exact]]).best(CONV, TARGET, 2) == (None, False)
+
+
 def test_the_same_number_of_threads_is_preferred() -> None:
     near = replace(CONV, height=7)
     one, two, eight = (record(near, threads=threads, median_ms=4.0 / threads) for threads in (1, 2, 8))

@@ -51,6 +51,7 @@ class Target:
         requires: CPU flags, as Linux spells them, without which the target's code does not run.
         llvm: code generation options.
         facts: peaks, sizes and bandwidths by name.
+        like: a target with vectors of the same width, whose records are adapted where this one has none of its own.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Target:
     requires: frozenset[str]
     llvm: Llvm
     facts: Mapping[str, Fact] = field(hash=False)
+    like: str | None = None
 
     def tvm_target(self, threads: int) -> dict[str, object]:
         """The target as TVM's dictionary form; options the file leaves unset are absent.
@@ -147,6 +149,7 @@ class TargetFile(_Part):
     description: _Text
     rank: Annotated[int, Field(ge=0)]
     requires: list[_Text]
+    like: _Name | None = None
     llvm: LlvmTable
     facts: FactsTable
 
@@ -154,4 +157,5 @@ class TargetFile(_Part):
         """The target that the file describes."""
         llvm = Llvm(self.llvm.triple, self.llvm.mcpu, tuple(self.llvm.mattr))
         requires = frozenset(self.requires)
-        return Target(self.name, self.kind, self.description, self.rank, requires, llvm, self.facts.facts())
+        facts = self.facts.facts()
+        return Target(self.name, self.kind, self.description, self.rank, requires, llvm, facts, self.like)

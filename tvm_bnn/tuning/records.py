@@ -171,11 +171,13 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 class RecordBook:
     """Records of one target, from several places; earlier places win over later ones.
 
-    ``shelves`` holds all of them, ``stale`` those among them that are not used.
+    ``shelves`` holds all of them, ``stale`` those among them that are not used. Records of the target that this one is
+    like are held too: at equal distance its own come first, and those of the other are never exact.
     """
 
     def __init__(self, target: Target, shelves: Iterable[Iterable[Record]] = ()) -> None:
-        self.shelves = [[r for r in shelf if r.line.target == target.name] for shelf in shelves]
+        self.target, known = target, {target.name, target.like}
+        self.shelves = [[r for r in shelf if r.line.target in known] for shelf in shelves]
         self.stale = [r for shelf in self.shelves for r in shelf if r.is_stale]
         self._usable = [[r for r in shelf if not r.is_stale] for shelf in self.shelves]
 
@@ -188,7 +190,7 @@ class RecordBook:
         """
         accepting = {row.lowering.name for row in rows_for(operator, target)}
         record = self._nearest(operator, threads, accepting)
-        return record, record is not None and record.operator == operator
+        return record, record is not None and record.operator == operator and self._own(record)
 
     def start(self, operator: Operator, threads: int, lowering: str) -> Record | None:
         """The record whose point the search of one lowering starts from; None if none comes near."""
@@ -196,14 +198,16 @@ class RecordBook:
 
     def _nearest(self, operator: Operator, threads: int, lowerings: set[str]) -> Record | None:
         ranked = [
-            (record.operator != operator, octaves, _apart(record, threads), number, record.rank, record)
+            ((record.operator != operator, octaves, not self._own(record), _apart(record, threads), number), record)
             for number, shelf in enumerate(self._usable)
             for record in shelf
             if record.lowering in lowerings
             if math.isfinite(octaves := distance(record.operator, operator))
         ]
-        *_, nearest = min(ranked, key=lambda entry: entry[:-1], default=(None,))
-        return nearest
+        return min(ranked, key=lambda entry: (entry[0], entry[1].rank), default=(None, None))[1]
+
+    def _own(self, record: Record) -> bool:
+        return record.line.target == self.target.name
 
 
 def _apart(record: Record, threads: int) -> float:
@@ -231,9 +235,10 @@ def record_files(folder: Path) -> Iterator[Path]:
 
 
 def load_book(target: Target, folders: Iterable[Path]) -> tuple[RecordBook, list[Damage]]:
-    """The book of ``target`` from folders in order of precedence, the shipped records last."""
+    """The book of ``target`` from folders in order of precedence, the shipped records of it and of its like last."""
     shelves, damages = [], []
-    for folder in [*folders, data_root("schedules") / target.name]:
+    shipped = [data_root("schedules") / name for name in (target.name, target.like) if name]
+    for folder in [*folders, *shipped]:
         shelf: list[Record] = []
         for path in record_files(folder):
             records, damage = read_records(path)
