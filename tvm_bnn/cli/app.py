@@ -17,7 +17,10 @@ from tvm_bnn.cli.quiet import quiet
 from tvm_bnn.errors import TvmBnnError, UsageError
 
 PROGRAM = "tvm-bnn"
-COMMANDS = ("targets", "doctor", "tune", "compile", "profile", "run", "inspect", "train", "evaluate", "summary")
+COMMANDS = (
+    *("targets", "doctor", "tune", "compile", "profile", "verify", "run", "inspect"),
+    *("train", "evaluate", "summary"),
+)
 """One module of this package each, in the order of the help; its function ``command`` is the command."""
 
 _INTERRUPTED = 130
