@@ -32,6 +32,7 @@ test: lint
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.peers
 
 records: $(READY)
 	$(BIN)/python -m benchmarks.records

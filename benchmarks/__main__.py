@@ -73,7 +73,7 @@ def _markdown(signs: Sequence[Measured], streams: Sequence[Measured], startup: l
     single = [m for m in signs if m.threads == 1]
     double = {m.name: m for m in signs if m.threads == 2}
     lines = [
-        f"# Binary 3x3 layers on {cpu_model()} ({target}), measured",
+        f"# Binary layers on {cpu_model()} ({target}), measured",
         "",
         "Made by `python -m benchmarks`. TOPS = 2 MAC / time / 1e12, one thread unless said; medians, in brackets the",
         "5th to 95th percentile; default = zero trials; x2 = time on one thread / time on two.",

@@ -1,0 +1,1 @@
+"""Other engines, measured in turn with this one on the same work."""
