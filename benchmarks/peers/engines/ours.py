@@ -25,7 +25,6 @@ from tvm_bnn.tuning.plan import Choice, choose
 from tvm_bnn.tuning.records import load_book
 
 _SEED = 0
-_CHAIN = 5
 
 
 def prepare(case: dict[str, Any], options: dict[str, Any], threads: int) -> Prepared:
@@ -57,13 +56,10 @@ class _Kernel:
     threads: int
 
     def times(self, runs: int) -> list[float]:
-        """Seconds of so many calls, got as the others': (five in a row - one) / 4, so that every way in cancels."""
-        chain, single = (
-            self.kernel.mod.time_evaluator("main", tvm.cpu(), number=number, repeat=1) for number in (_CHAIN, 1)
-        )
+        """Seconds of so many calls, by TVM's own clock: the others' way into their engine cancels, too."""
+        evaluator = self.kernel.mod.time_evaluator("main", tvm.cpu(), number=1, repeat=runs)
         with on_threads(self.threads):
-            pairs = [(chain(*self.tensors).results[0], single(*self.tensors).results[0]) for _ in range(runs)]
-        return [(_CHAIN * float(mean) - float(one)) / (_CHAIN - 1) for mean, one in pairs]
+            return [float(seconds) for seconds in evaluator(*self.tensors).results]
 
 
 def _network(network: Network, options: dict[str, Any], threads: int) -> Prepared:
