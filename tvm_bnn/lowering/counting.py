@@ -4,7 +4,8 @@ With the accumulator ``base + correction + factor * count`` of :mod:`tvm_bnn.low
 kernel has in its registers:
 
 - ``scale``: ``acc * mul + add`` is ``count * (factor mul) + (base mul + add) + correction mul``: the same two
-  instructions as with the accumulator itself.
+  instructions as with the accumulator itself. Counts run to twice the bound of their sum; ``freeze`` leaves that much
+  room in 32 bits.
 - Where signs are all that is written (no shortcut, no RPReLU) every step before them is monotone in the count, so a
   bit is ``(count >= limit) ^ flip``: one comparison. With m = factor mul and R = threshold 2^shift - add -
   (base + correction) mul the bit is ``count m >= R``: for m > 0 the limit is ceil(R / m); for m < 0 it is
