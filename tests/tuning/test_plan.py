@@ -5,6 +5,7 @@ import pytest
 from tests.tuning.fakes import CONV, TARGET, WIDE, record
 from tvm_bnn.ops import Conv2d, Epilogue, Labels
 from tvm_bnn.spaces.base import Setting
+from tvm_bnn.targets import load
 from tvm_bnn.tuning.plan import choose, default_choice
 from tvm_bnn.tuning.records import RecordBook
 
@@ -46,3 +47,11 @@ def test_a_tile_that_is_out_of_the_space_is_mended() -> None:
     setting = Setting(CONV, TARGET, 2)
     assert chosen.point.tile in chosen.row.space.tiles(setting)
     assert chosen.point.variant in chosen.row.space.variants(setting)
+
+
+def test_evidence_of_another_target_is_none() -> None:
+    amx = load("x86-amx")
+    kin = choose(CONV, amx, 2, RecordBook(amx, [[record()]]))
+    assert (kin.schedule, kin.evidence) == ("transferred", None)
+    own = choose(CONV, TARGET, 2, RecordBook(TARGET, [[record()]]))
+    assert (own.schedule, own.evidence) == ("tuned", "measured")

@@ -115,7 +115,7 @@ def _entry(placed: Placed) -> OperatorEntry:
         shape=shape_label(placed.operator),
         lowering=choice.row.lowering.name,
         schedule=choice.schedule,
-        evidence=choice.record.line.evidence if choice.record else None,
+        evidence=choice.evidence,
     )
 
 

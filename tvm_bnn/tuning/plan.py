@@ -9,7 +9,7 @@ from tvm_bnn.lowering.registry import Row, row_named, rows_for
 from tvm_bnn.ops import Operator
 from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import Target
-from tvm_bnn.tuning.records import Record, RecordBook
+from tvm_bnn.tuning.records import Evidence, Record, RecordBook
 from tvm_bnn.tuning.task import extract_tasks
 
 Schedule = Literal["tuned", "transferred", "default", "fallback"]
@@ -21,13 +21,14 @@ class Choice:
 
     ``schedule`` is ``tuned`` where a record of this very operator says so, ``transferred`` where the nearest record
     was adapted, ``default`` with zero trials, and ``fallback`` where every fast lowering declined and nothing was
-    tuned.
+    tuned. ``evidence`` is that of the record, None without one or where it speaks of another target.
     """
 
     row: Row
     point: Point
     schedule: Schedule
     record: Record | None = None
+    evidence: Evidence | None = None
 
     def scheduled(self, operator: Operator, target: Target, threads: int) -> Any:
         """The operator's function with its loops arranged."""
@@ -55,4 +56,5 @@ def choose(operator: Operator, target: Target, threads: int, book: RecordBook) -
     row = row_named(operator, target, record.lowering)
     assert row is not None  # The book looks for lowerings that accept the operator.
     point = row.space.nearest(Setting(operator, target, threads), record.point)
-    return Choice(row, point, "tuned" if exact else "transferred", record)
+    evidence = record.line.evidence if record.line.target == target.name else None
+    return Choice(row, point, "tuned" if exact else "transferred", record, evidence)
