@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.lowering import running
 from tests.strategies import BY_KIND, ODD_CONVS, random_inputs, seeds
-from tvm_bnn._tvm import build, tvm
 from tvm_bnn.lowering.registry import ROWS, Row, rows_for
 from tvm_bnn.ops import (
     AccumulatingOperator,
@@ -35,13 +35,8 @@ TARGET = resolve_host()
 def run(row: Row, operator: Operator, arrays: list[Any], point: Point | None, threads: int) -> list[Any]:
     """Build the row's kernel for this host and run it once."""
     setting = Setting(operator, TARGET, threads)
-    function = row.lowering.function(operator, TARGET)
     chosen = row.space.default(setting) if point is None else point
-    kernel = build(row.space.scheduled(function, setting, chosen), TARGET.tvm_target(threads))
-    inputs = [tvm.runtime.tensor(array) for array in row.lowering.pack_inputs(operator, TARGET, arrays)]
-    outputs = [tvm.runtime.tensor(np.full(spec.shape, 85, spec.dtype)) for spec in operator.outputs()]
-    kernel["main"](*inputs, *outputs)
-    return [output.numpy() for output in outputs]
+    return running.run(row.lowering, row.space, setting, chosen, arrays)
 
 
 def check(

@@ -21,10 +21,10 @@ from tvm_bnn.lowering.binary_dot import codes_expansion
 from tvm_bnn.lowering.byte_products import blocks_of, weight_expansion
 from tvm_bnn.lowering.expand import Expansion
 from tvm_bnn.ops.conv2d import Conv2d
-from tvm_bnn.ops.dense import Dense
 from tvm_bnn.spaces import finishing, portable
 from tvm_bnn.spaces.base import Setting, Variant
 from tvm_bnn.spaces.lanes import DotLoops
+from tvm_bnn.spaces.map_tiles import convolution_of
 
 _UNROLLED_LIMIT = 36
 """Longest unrolled reduction, in instructions a sum: beyond it the loop body outgrows the instruction cache."""
@@ -68,13 +68,6 @@ class ByteLoops(DotLoops):
         if blocks_of(conv).whole:
             expand_by_instruction(schedule, "bytes", codes_expansion(conv))
         expand_by_instruction(schedule, "signed", weight_expansion(conv))
-
-
-def convolution_of(setting: Setting) -> Conv2d:
-    """The convolution that a lowering to bytes computes."""
-    operator = setting.operator.as_conv2d() if isinstance(setting.operator, Dense) else setting.operator
-    assert isinstance(operator, Conv2d)
-    return operator
 
 
 def arrange_rest(schedule: Any, setting: Setting, done: Set[str]) -> None:

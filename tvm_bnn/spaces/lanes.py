@@ -35,6 +35,7 @@ from tvm_bnn.ops.conv2d import Conv2d
 from tvm_bnn.ops.dense import Dense
 from tvm_bnn.spaces import finishing, portable
 from tvm_bnn.spaces.base import Point, Setting, Space, Tile, Variant
+from tvm_bnn.spaces.map_tiles import map_size
 
 _STRIPS_PER_THREAD = 16
 """Rows of the map for every thread from which on whole rows are shared out."""
@@ -59,7 +60,7 @@ class Lanes(Space):
 
     def tiles(self, setting: Setting) -> list[Tile]:
         """Tiles whose accumulators fit the vector registers; imperfect ones too."""
-        rows, columns = _map_size(setting)
+        rows, columns = map_size(setting)
         vectors = _vectors(setting)
         limit = _accumulators(setting)
         return [
@@ -72,7 +73,7 @@ class Lanes(Space):
 
     def default(self, setting: Setting) -> Point:
         """About four pixels by four vectors, tiles that divide the map first."""
-        rows, columns = _map_size(setting)
+        rows, columns = map_size(setting)
         wanted = _accumulators(setting) * 2 / 3
 
         def badness(tile: Tile) -> tuple[float, ...]:
@@ -174,11 +175,6 @@ def _by_strips(setting: Setting) -> bool:
 def _operator(setting: Setting) -> AccumulatingOperator:
     assert isinstance(setting.operator, AccumulatingOperator)
     return setting.operator
-
-
-def _map_size(setting: Setting) -> tuple[int, int]:
-    shape = _operator(setting).accumulator_shape()
-    return (1, shape[0]) if len(shape) == 2 else (shape[1], shape[2])
 
 
 def _orders(setting: Setting) -> tuple[str, ...]:

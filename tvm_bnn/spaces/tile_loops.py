@@ -33,7 +33,8 @@ from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT
 from tvm_bnn.ops.conv2d import Conv2d
 from tvm_bnn.spaces import finishing
 from tvm_bnn.spaces.base import Point, Setting, Space, Tile, Variant
-from tvm_bnn.spaces.byte_loops import arrange_rest, convolution_of, expand_by_instruction
+from tvm_bnn.spaces.byte_loops import arrange_rest, expand_by_instruction
+from tvm_bnn.spaces.map_tiles import convolution_of
 
 _BLOCKS = {"2x2": (2, 2), "1x4": (1, 4), "4x1": (4, 1)}
 _MOST_ROWS = 16
