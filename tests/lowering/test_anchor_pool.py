@@ -20,7 +20,7 @@ def test_windows_of_every_size(size: tuple[int, int], grids: tuple[int, ...]) ->
 
 @pytest.mark.parametrize("value", [-32768, 32767])
 def test_the_largest_sums(value: int) -> None:
-    operator = AnchorPool(1, 257, 255, 1, ACCUMULATOR, (1,))
+    operator = AnchorPool(1, 256, 256, 1, ACCUMULATOR, (1,))
     (row,) = rows_for(operator, TARGET)
-    (found,) = run(row, operator, [np.full((1, 257, 255, 1), value, np.int16)], None, 1)
+    (found,) = run(row, operator, [np.full((1, 256, 256, 1), value, np.int16)], None, 1)
     assert found.tolist() == [[[[16 * value]]]]

@@ -77,12 +77,12 @@ def test_half_rounds_up(values: list[int], mean: int) -> None:
 
 @pytest.mark.parametrize("value", [-32768, 32767])
 def test_the_largest_map_reaches_the_bound_and_no_more(value: int) -> None:
-    operator = AnchorPool(1, 257, 255, 1, ACCUMULATOR, (1, 2))
-    accumulator = operator.accumulate(np.full((1, 257, 255, 1), value, np.int16))
+    operator = AnchorPool(1, 256, 256, 1, ACCUMULATOR, (1, 2))
+    accumulator = operator.accumulate(np.full((1, 256, 256, 1), value, np.int16))
     assert np.unique(accumulator).tolist() == [16 * value]
     assert operator.accumulator_bound() == 16 * 32768
-    with pytest.raises(ValueError, match="window of 65536 pixels could leave int32"):
-        dataclasses.replace(operator, height=256, width=256)
+    with pytest.raises(ValueError, match="window of 65792 pixels could leave int32"):
+        dataclasses.replace(operator, height=256, width=257)
 
 
 def test_only_the_largest_window_counts() -> None:

@@ -31,7 +31,7 @@ class AnchorPool(StreamOperator):
     The default grids are the pyramid of Asymmetric Non-local Networks (Zhu et al. 2019): 110 anchors.
 
     Raises:
-        ValueError: where a field has no meaning, or the sum of a window and half its count could leave int32.
+        ValueError: where a field has no meaning, or the sum of a window could leave int32: beyond 65536 pixels.
     """
 
     kind: ClassVar[str] = "anchor_pool"
@@ -48,7 +48,7 @@ class AnchorPool(StreamOperator):
             raise refused(self.kind, "grids", "distinct numbers", self.grids)
         object.__setattr__(self, "grids", tuple(self.grids))
         largest = self.largest_window
-        if largest * 2**15 + largest // 2 >= 2**31:
+        if largest * 2**15 > 2**31:
             raise ValueError(f"anchor_pool: the sum of a window of {largest} pixels could leave int32")
 
     @property
