@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.tiny import MODEL
 from tvm_bnn.cli import evaluate
-from tvm_bnn.data import datasets
+from tvm_bnn.data import datasets, drawn
 from tvm_bnn.data.classes import ClassInfo
 from tvm_bnn.data.datasets import Scenes
 from tvm_bnn.data.scenes import SCENE_CLASSES, scenes
@@ -39,12 +39,14 @@ def test_a_checkpoint(cli: Cli, checkpoint: Path) -> None:
     document = json.loads(out)
     assert code == 0
     assert err == "evaluating net 64x64 in integers, pictures of scenes: 3\n"
-    assert list(document) == ["schema_version", "model", "data", "input_size", "pictures", "numerics", "metrics"]
+    names = ["schema_version", "model", "data", "split", "input_size", "pictures", "numerics", "metrics"]
+    assert list(document) == names
     metrics = document.pop("metrics")
     assert document == {
         "schema_version": 1,
         "model": "net",
         "data": "scenes",
+        "split": "val",
         "input_size": [64, 64],
         "pictures": 3,
         "numerics": "integer",
@@ -71,18 +73,19 @@ def test_table_and_csv(cli: Cli, checkpoint: Path) -> None:
 class ThreeClasses(Scenes):
     """Scenes of which a network of three classes can be evaluated, at any size."""
 
+    name = "three"
     classes = tuple(ClassInfo(name, (0, 0, 0)) for name in ("a", "b", "c"))
     thin_classes = ("c",)
     cue_classes = ("a", "b")
 
 
 def test_a_bundle_is_as_good_as_its_integers(cli: Cli, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def drawn(first: int, count: int, size: tuple[int, int], seed: int = 0) -> object:
+    def three(first: int, count: int, size: tuple[int, int], seed: int = 0) -> object:
         pictures, labels, cues = scenes(first, count, (64, 64), seed)
         height, width = size
         return pictures[:, :height, :width], labels[:, :height, :width] % 3, cues
 
-    monkeypatch.setattr(datasets, "scenes", drawn)
+    monkeypatch.setattr(drawn, "scenes", three)
     monkeypatch.setitem(datasets.DATA_SETS, "three", ThreeClasses)
     arguments = ("--data", "three", "--pictures", "10", "--threads", "1", "--format", "json")
     bundle, integer = (json.loads(cli("evaluate", model, *arguments).out) for model in (tiny_bundle, MODEL))
@@ -97,6 +100,9 @@ def test_refused(cli: Cli, checkpoint: Path, tiny_bundle: Path, tmp_path: Path) 
     (tmp_path / "empty").mkdir()
     for arguments, message in (
         ((checkpoint, "--data", "scene"), "got 'scene'"),
+        ((checkpoint, "--root", tmp_path), "--root: expected none, scenes are drawn"),
+        ((checkpoint, "--split", "test"), "--split: expected train or val of scenes, got test"),
+        ((checkpoint, "--data", "ecssd"), "expected the 2 classes of ecssd, got 11: sky, building, "),
         ((checkpoint, "--size", "big"), "expected HxW, got 'big'"),
         ((checkpoint, "--size", "65x64"), "expected multiples of 32, got 65x64"),
         ((checkpoint, "--pictures", "0"), "--pictures: expected 1 or more, got 0"),

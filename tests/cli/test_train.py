@@ -1,6 +1,8 @@
 import csv
 import json
 import signal
+import subprocess
+import sys
 import time
 from io import StringIO
 from pathlib import Path
@@ -119,6 +121,16 @@ def test_a_checkpoint_is_trained_further(cli: Cli, tmp_path: Path) -> None:
     )
 
 
+def test_a_twin_teaches(cli: Cli, tmp_path: Path) -> None:
+    twin = json.loads(cli("train", "ecssd", "--twin", "-o", tmp_path / "twin", *FLAGS, "--format", "json").out)
+    assert (twin["numerics"], twin["teacher"], twin["start"]) == ("float", "none", "ecssd S twin")
+    arguments = ("train", "ecssd", "-o", tmp_path / "run", *FLAGS, "--teacher", twin["checkpoint"], "--format", "json")
+    code, out, _ = cli(*arguments)
+    assert code == 0
+    assert (json.loads(out)["numerics"], json.loads(out)["teacher"][:11]) == ("integer", "checkpoint ")
+    assert "holds a run with teacher checkpoint" in cli("train", "ecssd", "-o", tmp_path / "run", *FLAGS).err
+
+
 def test_a_damaged_state(cli: Cli, tmp_path: Path) -> None:
     cli("train", "-o", tmp_path, *FLAGS)
     state = tmp_path / "state.safetensors"
@@ -139,6 +151,7 @@ def test_a_damaged_state(cli: Cli, tmp_path: Path) -> None:
         (["kitty-road"], "got 'kitty-road'"),
         (["nowhere.safetensors"], "got no file at 'nowhere.safetensors'"),
         (["tests.tiny:network"], "expected a preset or a checkpoint to train"),
+        (["--teacher", "nowhere.safetensors"], "got no file at 'nowhere.safetensors'"),
         (["--steps", "0"], "--steps: expected 1 or more, got 0"),
         (["--batch", "1"], "--batch: expected 2 or more, got 1"),
         (["--batch", "9", "--pictures", "8"], "batch: expected at most as many as there are pictures (8), got 9"),
@@ -199,3 +212,20 @@ def test_the_live_line_follows() -> None:
     output = console.file
     assert isinstance(output, StringIO)
     assert "[2/100] loss" in output.getvalue()
+
+
+def test_torchrun(tmp_path: Path) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    arguments = ["train", "-o", str(tmp_path / "run"), *FLAGS, "--batch", "4", "--format", "json"]
+    ran = subprocess.run(
+        [*launcher, "-m", "tests.cli.tiny_train", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert ran.returncode == 0, ran.stderr
+    document = json.loads(ran.stdout)
+    assert (document["processes"], document["threads"], document["steps"]) == (2, 1, 4)
+    assert ran.stderr.count("processes: 2, pictures of a step for each: 2") == 1
+    assert files(tmp_path / "run") == ["lock", "log.csv", "model.safetensors", "state.safetensors"]

@@ -1,13 +1,9 @@
-import numpy as np
 import pytest
-import torch
 
-from tvm_bnn.data import datasets
-from tvm_bnn.data.datasets import DATA_SETS, Scenes, find
-from tvm_bnn.data.scenes import scenes
+from tvm_bnn.data.datasets import DATA_SETS, find
+from tvm_bnn.data.drawn import Scenes
 from tvm_bnn.errors import UsageError
-
-SIZE = (32, 64)
+from tvm_bnn.models.presets import PRESETS
 
 
 def test_names() -> None:
@@ -17,58 +13,6 @@ def test_names() -> None:
     assert caught.value.hint == f"did you mean 'scenes'? choose from: {', '.join(DATA_SETS)}"
 
 
-def test_a_batch() -> None:
-    data = Scenes("train", 5, SIZE, seed=3)
-    assert len(data) == 5
-    pictures, labels = data.batch([4, 0])
-    assert (pictures.dtype, pictures.shape) == (torch.uint8, (2, 3, 32, 64))
-    assert (labels.dtype, labels.shape) == (torch.int64, (2, 32, 64))
-    assert pictures.is_contiguous()
-    drawn, drawn_labels, cues = scenes(0, 5, SIZE, 4)
-    assert np.array_equal(pictures.permute(0, 2, 3, 1).numpy(), drawn[[4, 0]])
-    assert np.array_equal(labels.numpy(), drawn_labels[[4, 0]])
-    assert data.cue_sizes([4, 0]).tolist() == cues[[4, 0]].tolist()
-
-
-def test_batches_are_copies() -> None:
-    data = Scenes("train", 2, SIZE, seed=0)
-    pictures, labels = data.batch(range(2))
-    before = pictures.clone(), labels.clone()
-    pictures.zero_()
-    labels.zero_()
-    again = data.batch(range(2))
-    assert all(torch.equal(one, other) for one, other in zip(before, again, strict=True))
-
-
-def test_scenes_are_drawn_once_and_only_when_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    counts: list[int] = []
-
-    def counting(first: int, count: int, size: tuple[int, int], seed: int = 0) -> object:
-        counts.append(count)
-        return scenes(first, count, size, seed)
-
-    monkeypatch.setattr(datasets, "scenes", counting)
-    data = Scenes("train", 3, SIZE, seed=0)
-    assert sum(counts) == 0
-    for _ in range(2):
-        data.batch([0])
-        data.cue_sizes([0])
-    assert sum(counts) == 3
-
-
-def test_validation_is_the_same_for_every_seed_and_never_what_was_trained_on() -> None:
-    first, other = (Scenes("val", 4, SIZE, seed).batch(range(4))[0] for seed in (0, 7))
-    assert torch.equal(first, other)
-    for seed in range(3):
-        trained = Scenes("train", 4, SIZE, seed).batch(range(4))[0]
-        assert not any(torch.equal(one, two) for one in trained for two in first)
-
-
-def test_more_pictures_begin_with_the_same() -> None:
-    few, many = (Scenes("val", count, SIZE, 0).batch(range(2))[0] for count in (2, 4))
-    assert torch.equal(few, many)
-
-
-def test_too_small() -> None:
-    with pytest.raises(UsageError, match="at least 32x64"):
-        Scenes("train", 1, (32, 32), seed=0)
+def test_presets_and_published_data_go_by_the_same_names() -> None:
+    assert set(PRESETS) == DATA_SETS.keys() - {"scenes"}
+    assert all(name == source.name for name, source in DATA_SETS.items())

@@ -36,18 +36,41 @@ def test_what_cannot_be_counted(labels: np.ndarray, predicted: np.ndarray, messa
         confusion(labels, predicted, 3)
 
 
-def test_classes_without_labels_have_no_iou() -> None:
-    assert ious(confusion(LABELS, PREDICTED, 4)) == [2 / 4, 1 / 3, 1 / 2, None]
+def test_iou_by_hand() -> None:
+    # Nothing is labelled as the last but one class, which is predicted, and so all wrong; the last does not occur.
+    assert ious(confusion(LABELS, PREDICTED, 5)) == [2 / 4, 1 / 3, 1 / 2, 0, None]
+
+
+def test_iou_as_its_definition_reads() -> None:
+    generator = np.random.default_rng(1)
+    pictures = [(generator.integers(0, 5, (9, 7)), generator.integers(0, 5, (9, 7))) for _ in range(3)]
+    for labels, _ in pictures:
+        labels[labels == 4] = 255
+    tp, fp, fn = [0] * 5, [0] * 5, [0] * 5
+    for labels, predicted in pictures:
+        for truth, guess in zip(labels.flat, predicted.flat, strict=True):
+            if truth == 255:
+                continue
+            if truth == guess:
+                tp[truth] += 1
+            else:
+                fn[truth] += 1
+                fp[guess] += 1
+    counts = sum(confusion(labels, predicted, 5) for labels, predicted in pictures)
+    assert isinstance(counts, np.ndarray)
+    expected = [tp[k] / (tp[k] + fp[k] + fn[k]) for k in range(5)]
+    assert ious(counts) == pytest.approx(expected)
+    assert measure(counts, list("abcde")).miou == pytest.approx(sum(expected) / 5)
 
 
 def test_metrics() -> None:
     counts = confusion(LABELS, PREDICTED, 4)
     found = measure(counts, ["a", "b", "c", "d"], thin=["b", "d"], cues=["b", "c"], by_size={"small": counts * 0})
-    assert found.miou == pytest.approx((2 / 4 + 1 / 3 + 1 / 2) / 3)
+    assert found.miou == pytest.approx((2 / 4 + 1 / 3 + 1 / 2 + 0) / 4)
     assert found.pixel_accuracy == pytest.approx(4 / 7)
     assert found.majority_miou == pytest.approx(4 / 7 / 3)
-    assert found.iou == {"a": 2 / 4, "b": 1 / 3, "c": 1 / 2, "d": None}
-    assert found.thin_iou == pytest.approx(1 / 3)
+    assert found.iou == {"a": 2 / 4, "b": 1 / 3, "c": 1 / 2, "d": 0}
+    assert found.thin_iou == pytest.approx(1 / 6)
     assert found.cue_iou == pytest.approx((1 / 3 + 1 / 2) / 2)
     # Of two pixels of b one is right, and so is the only one of c.
     assert found.cue_accuracy == pytest.approx(2 / 3)

@@ -38,6 +38,8 @@ def test_differences_are_named() -> None:
     ("changes", "message"),
     [
         ({"batch": 9}, r"batch: expected at most as many as there are pictures \(8\), got 9"),
+        ({"processes": 3}, "batch: expected a multiple of 3 processes, 2 pictures or more each, got 4"),
+        ({"processes": 4}, "batch: expected a multiple of 4 processes, 2 pictures or more each, got 4"),
         ({"learning_rate": 0.0}, "learning rate: expected a positive number, got 0.0"),
         ({"learning_rate": float("nan")}, "got nan"),
         ({"learning_rate": float("inf")}, "got inf"),

@@ -11,7 +11,7 @@ from tvm_bnn.errors import UsageError
 from tvm_bnn.models.checkpoint import save_checkpoint
 from tvm_bnn.models.config import Design
 from tvm_bnn.models.segmentation import SegmentationNet
-from tvm_bnn.training.start import make_start
+from tvm_bnn.training.start import checkpoint_name, make_start
 
 FOUR = (*CLASSES, ClassInfo("grey", (9, 9, 9)))
 
@@ -47,9 +47,23 @@ def test_what_cannot_become_integers_is_refused() -> None:
 
 
 def test_a_real_twin_needs_no_integers() -> None:
-    start = make_start("ecssd", "S", CLASSES, SIZE, seed=0)
-    twin = SegmentationNet(dataclasses.replace(CONFIG, design=Design(real=True)))
-    dataclasses.replace(start, network=twin).check()
+    start = make_start("ecssd", "S", CLASSES, SIZE, seed=0, twin=True)
+    assert start.network.config.design == Design(real=True)
+    assert start.name == "ecssd S twin"
+    start.check()
+
+
+def test_a_checkpoint_has_no_twin(checkpoint: tuple[str, SegmentationNet]) -> None:
+    with pytest.raises(UsageError, match="--twin: expected a preset, got"):
+        make_start(checkpoint[0], "S", CLASSES, SIZE, seed=0, twin=True)
+
+
+def test_a_checkpoint_is_named_by_its_contents(checkpoint: tuple[str, SegmentationNet], tmp_path: Path) -> None:
+    moved = tmp_path / "b.safetensors"
+    moved.write_bytes(Path(checkpoint[0]).read_bytes())
+    assert checkpoint_name(str(moved)) == checkpoint_name(checkpoint[0])
+    moved.write_bytes(b"other")
+    assert checkpoint_name(str(moved)) != checkpoint_name(checkpoint[0])
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,22 @@ def test_a_checkpoint_is_taken_as_integers_unless_floats_are_asked_for(checkpoin
         assert (subject.name, subject.size, subject.classes) == ("net", (64, 64), ["red", "green", "blue"])
         subject.check_classes("coloured", CLASSES)
     network, calibration = load_checkpoint(checkpoint)
-    assert np.array_equal(integer.predict(PICTURES), integer_labels(freeze(network, calibration))(PICTURES))
-    assert np.array_equal(floating.predict(PICTURES), float_labels(network)(PICTURES))
+    assert np.array_equal(
+        integer.predict(PICTURES).labels, integer_labels(freeze(network, calibration))(PICTURES).labels
+    )
+    assert np.array_equal(floating.predict(PICTURES).labels, float_labels(network)(PICTURES).labels)
+
+
+def test_two_classes_have_confidences(tmp_path: Path) -> None:
+    network = SegmentationNet(dataclasses.replace(CONFIG, classes=CLASSES[:2])).eval()
+    save_checkpoint(tmp_path / "net.safetensors", network, DATA.batch(range(3))[0])
+    for floating in (False, True):
+        subject = open_subject(str(tmp_path / "net.safetensors"), None, 1, floating=floating)
+        assert subject.predict(PICTURES).confidence is not None
+    assert np.array_equal(
+        open_subject(str(tmp_path / "net.safetensors"), None, 1, floating=False).predict(PICTURES).labels,
+        integer_labels(freeze(network, DATA.batch(range(3))[0]))(PICTURES).labels,
+    )
 
 
 def test_another_size(checkpoint: str) -> None:
@@ -48,7 +63,7 @@ def test_a_bundle_gives_the_labels_of_its_integers(tiny_bundle: Path) -> None:
     assert (bundle.numerics, integer.numerics) == ("bundle", "integer")
     assert bundle.size == integer.size
     pictures = PICTURES[:, : bundle.size[0], : bundle.size[1]]
-    assert np.array_equal(bundle.predict(pictures), integer.predict(pictures))
+    assert np.array_equal(bundle.predict(pictures).labels, integer.predict(pictures).labels)
     # Classes without names of their own can be those of any data set of as many.
     for subject in (bundle, integer):
         subject.check_classes("coloured", CLASSES)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tvm_bnn.cli import data as data_options
 from tvm_bnn.cli import options
 from tvm_bnn.cli.context import note, parse_size, threads_or_all
 from tvm_bnn.cli.show import show
@@ -16,7 +16,7 @@ from tvm_bnn.reporting.labels import percent
 from tvm_bnn.reporting.tables import Column, Format, Row, Table
 
 if TYPE_CHECKING:
-    from tvm_bnn.data.datasets import DataSet
+    from tvm_bnn.data.datasets import DataSet, Split
     from tvm_bnn.training.subject import Subject
 
 _COLUMNS = (Column("metric", "metric"), Column("value", "value", right=True))
@@ -31,20 +31,25 @@ def command(
             metavar="MODEL|BUNDLE", help="A checkpoint (.safetensors), package.module:factory, or a bundle's folder."
         ),
     ],
-    data: options.Data = options.DEFAULT_DATA,
+    data: data_options.Data = data_options.DEFAULT,
+    root: data_options.Root = None,
+    split: data_options.SplitName = "val",
     size: options.PictureSize = None,
     pictures: Annotated[
-        int, typer.Option("--pictures", metavar="N", callback=options.at_least(1), help="How many to evaluate.")
-    ] = 100,
+        int | None,
+        typer.Option(
+            "--pictures", metavar="N", callback=options.at_least(1), help="How many; by default all, or 100 scenes."
+        ),
+    ] = None,
     floating: Annotated[
         bool, typer.Option("--float", help="A checkpoint as it was trained, not the integers it becomes.")
     ] = False,
     threads: options.Threads = None,
     output_format: options.OutputFormat = "table",
 ) -> None:
-    """Metrics of a network or a bundle on the validation pictures of a data set."""
+    """Metrics of a network or a bundle on the pictures of a data set, by its official definitions."""
     wanted = parse_size(size) if size is not None else None
-    from tvm_bnn.data.datasets import find
+    from tvm_bnn.data.datasets import Request, find
     from tvm_bnn.training.evaluation import torch_threads
     from tvm_bnn.training.subject import open_subject
 
@@ -52,25 +57,30 @@ def command(
     with torch_threads(cores):
         subject = open_subject(model, wanted, cores, floating=floating)
         subject.check_classes(data, source.classes)
-        document = rated(subject, data, source("val", pictures, subject.size, seed=0))
+        opened = source.open(Request(split, subject.size, pictures, root=root))
+        document = rated(subject, opened, split)
+        data_options.remark_on(source)
     show_metrics(document, output_format)
 
 
-def rated(subject: Subject, name: str, data: DataSet) -> dict[str, Any]:
+def rated(subject: Subject, data: DataSet, split: Split) -> dict[str, Any]:
     """Evaluate, and tell so on stderr; the document that JSON shows."""
     from tvm_bnn.training.evaluation import evaluate
 
     size = "x".join(map(str, subject.size))
-    note(f"evaluating {subject.name} {size} {_NUMERICS[subject.numerics]}, pictures of {name}: {len(data)}")
+    note(f"evaluating {subject.name} {size} {_NUMERICS[subject.numerics]}, pictures of {data.name}: {len(data)}")
     metrics = evaluate(subject.predict, data, _counting(len(data)))
+    if metrics.official.get("max_f", 0) is None:
+        note("without confidences there is no max_f; at_labels has the figures of the labels themselves")
     return {
         "schema_version": 1,
         "model": subject.name,
-        "data": name,
+        "data": data.name,
+        "split": split,
         "input_size": list(subject.size),
         "pictures": len(data),
         "numerics": subject.numerics,
-        "metrics": dataclasses.asdict(metrics),
+        "metrics": metrics.document(),
     }
 
 

@@ -12,7 +12,6 @@ from tvm_bnn.errors import UsageError
 
 DEFAULT_MODEL = "cityscapes"
 DEFAULT_TARGET = "cpu"
-DEFAULT_DATA = "scenes"
 
 
 def at_least(least: int) -> Callable[[typer.CallbackParam, int | None], int | None]:
@@ -42,6 +41,20 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", metavar="N", callback=at_least(1), help="Cores to use; by default all of them."),
 ]
+RunnerName = Annotated[
+    Literal["auto", "local", "rpc", "static"],
+    typer.Option(
+        "--runner",
+        help="What tells times: this machine, boards over RPC, or a model of the target; auto takes what fits.",
+    ),
+]
+RpcTracker = Annotated[
+    str | None, typer.Option("--rpc-tracker", metavar="HOST:PORT", help="TVM RPC tracker that boards register with.")
+]
+RpcKey = Annotated[
+    str | None, typer.Option("--rpc-key", metavar="KEY", help="Key of the boards; by default the target's name.")
+]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="S", min=1, help="Seconds that one trial may take.")]
 WorkDirectory = Annotated[
     Path | None,
     typer.Option("--work-dir", metavar="DIR", help="Where tuning works; by default ./tvm-bnn-work/TARGET."),
@@ -53,7 +66,6 @@ Records = Annotated[
 Dump = Annotated[
     Path | None, typer.Option("--dump", metavar="DIR", help="Write the network as it is after each phase.")
 ]
-Data = Annotated[str, typer.Option("--data", metavar="NAME", help="Data set: scenes, generated street scenes.")]
 PictureSize = Annotated[
     str | None,
     typer.Option(

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tvm_bnn.cli import data as data_options
 from tvm_bnn.cli import options
 from tvm_bnn.cli.context import note, parse_size, threads_or_all
 from tvm_bnn.cli.evaluate import rated, show_metrics
+from tvm_bnn.errors import UsageError
 from tvm_bnn.reporting.labels import percent
 from tvm_bnn.reporting.tables import Format
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from tvm_bnn.data.datasets import DataSet
+    from tvm_bnn.data.datasets import DataSet, Source
     from tvm_bnn.training.folder import RunFolder
+    from tvm_bnn.training.group import Group
     from tvm_bnn.training.loop import StepDone, Trainer
-    from tvm_bnn.training.settings import TrainingSettings
     from tvm_bnn.training.start import Start
 
 _INTERRUPTED = 130
@@ -36,12 +38,19 @@ def command(
     model: Annotated[
         str, typer.Argument(metavar="[MODEL]", help="A preset, or a checkpoint (.safetensors) to go on from.")
     ] = options.DEFAULT_MODEL,
-    data: options.Data = options.DEFAULT_DATA,
+    data: data_options.Data = data_options.DEFAULT,
+    root: data_options.Root = None,
     width: options.Width = "S",
     size: options.PictureSize = None,
     pictures: Annotated[
-        int, typer.Option("--pictures", metavar="N", callback=options.at_least(1), help="How many to train on.")
-    ] = 2000,
+        int | None,
+        typer.Option(
+            "--pictures",
+            metavar="N",
+            callback=options.at_least(1),
+            help="How many to train on; by default all, or 2000 scenes.",
+        ),
+    ] = None,
     steps: Annotated[
         int, typer.Option("--steps", metavar="N", callback=options.at_least(1), help="Steps in all.")
     ] = 400,
@@ -54,50 +63,86 @@ def command(
     ] = 2e-3,
     seed: options.Seed = 0,
     threads: options.Threads = None,
+    twin: Annotated[
+        bool, typer.Option("--twin", help="A preset with real weights and activations, to be a teacher.")
+    ] = False,
+    teacher: Annotated[
+        str | None,
+        typer.Option("--teacher", metavar="CHECKPOINT", help="Learn from this network too, such as the twin."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; what the run left is moved aside.")] = False,
     output_format: options.OutputFormat = "table",
 ) -> int:
-    """Train a network on a data set; run again to go on where it stopped."""
-    wanted = parse_size(size) if size is not None else None
-    from tvm_bnn.data.datasets import find
-    from tvm_bnn.training.evaluation import torch_threads
-    from tvm_bnn.training.folder import open_folder
-    from tvm_bnn.training.settings import TrainingSettings
-    from tvm_bnn.training.start import make_start
+    """Train a network on a data set; run again to go on where it stopped.
 
-    source, cores = find(data), threads_or_all(threads)
+    Several processes share every batch: torchrun --nproc-per-node 2 -m tvm_bnn.cli train ...
+    """
+    wanted = parse_size(size) if size is not None else None
+    from tvm_bnn.data.datasets import Request, find
+    from tvm_bnn.training.evaluation import torch_threads
+    from tvm_bnn.training.group import cores_each, joined
+    from tvm_bnn.training.loop import Trainer
+    from tvm_bnn.training.settings import TrainingSettings
+    from tvm_bnn.training.start import checkpoint_name, make_start
+    from tvm_bnn.training.teacher import load_teacher
+
+    source = find(data)
+    cores = cores_each(threads_or_all(None)) if threads is None else threads
+    _check_preset(model, source)
     taken = wanted or source.usual_size
-    with torch_threads(cores):
-        start = make_start(model, width, source.classes, taken, seed)
+    with torch_threads(cores), joined() as group:
+        start = make_start(model, width, source.classes, taken, seed, twin=twin)
+        master = None if teacher is None else load_teacher(teacher, source.classes)
+        train = source.open(Request("train", taken, pictures, seed, root))
         settings = TrainingSettings(
             start=start.name,
             data=data,
             size=taken,
-            pictures=pictures,
+            pictures=len(train),
             steps=steps,
             batch=batch,
             learning_rate=learning_rate,
             seed=seed,
             threads=cores,
+            processes=group.size,
+            teacher="none" if teacher is None else checkpoint_name(teacher),
         )
-        train = source("train", pictures, taken, seed)
-        validation = source("val", settings.validation_pictures, taken, seed)
+        validation = source.open(Request("val", taken, settings.validation_pictures, seed, root))
         start.check()
-        with open_folder(output, fresh=fresh) as folder:
-            return _train(start, settings, train, validation, folder, output_format)
+        with _folder(output, fresh, group) as folder:
+            trainer = Trainer(start.network, settings, train, validation, folder, group, master)
+            return _train(trainer, start, validation, folder, output_format) if group.is_first else _accompany(trainer)
 
 
-def _train(
-    start: Start,
-    settings: TrainingSettings,
-    train: DataSet,
-    validation: DataSet,
-    folder: RunFolder,
-    output_format: Format,
-) -> int:
-    from tvm_bnn.training.loop import Trainer
+@contextmanager
+def _folder(path: Path, fresh: bool, group: Group) -> Iterator[RunFolder]:
+    """The folder of the run, locked by the first process before any other looks into it."""
+    from tvm_bnn.training.folder import RunFolder, open_folder
 
-    trainer = Trainer(start.network, settings, train, validation, folder)
+    if group.is_first:
+        with open_folder(path, fresh=fresh) as folder:
+            group.wait()
+            yield folder
+    else:
+        group.wait()
+        yield RunFolder(path)
+
+
+def _check_preset(model: str, source: Source) -> None:
+    """A preset of other classes than those of published data is not what the user meant; scenes teach any."""
+    from tvm_bnn.models.presets import PRESETS
+
+    preset = PRESETS.get(model)
+    if preset is None or source.name not in PRESETS or preset.classes == source.classes:
+        return
+    raise UsageError(
+        f"model: expected a preset with the {len(source.classes)} classes of {source.name}, got {model} with "
+        f"{len(preset.classes)}",
+        f"tvm-bnn train {source.name} --data {source.name}",
+    )
+
+
+def _train(trainer: Trainer, start: Start, validation: DataSet, folder: RunFolder, output_format: Format) -> int:
     _announce(trainer, start)
     if not _follow(trainer):
         note(f"interrupted after step {trainer.step}; the same command goes on")
@@ -108,10 +153,22 @@ def _train(
     return 0
 
 
+def _accompany(trainer: Trainer) -> int:
+    """Train along with the first process, which shows and writes everything."""
+    from tvm_bnn.training.interrupt import postponed_interrupt
+
+    with postponed_interrupt() as interrupted:
+        for _ in trainer.run(interrupted):
+            pass
+    return 0 if trainer.step == trainer.settings.steps else _INTERRUPTED
+
+
 def _announce(trainer: Trainer, start: Start) -> None:
     settings = trainer.settings
     size = "x".join(map(str, settings.size))
     note(f"{start.name}, pictures of {settings.data} {size}: {settings.pictures}, threads: {settings.threads}")
+    if settings.processes > 1:
+        note(f"processes: {settings.processes}, pictures of a step for each: {settings.batch // settings.processes}")
     if start.new:
         note(f"not in the checkpoint in this shape, so begun at random: {', '.join(start.new)}")
     if trainer.step:
@@ -136,13 +193,15 @@ def _document(trainer: Trainer, validation: DataSet, folder: RunFolder) -> dict[
     floating = not trainer.network.config.design.integer
     subject = open_subject(str(folder.model), None, settings.threads, floating=floating)
     return {
-        **rated(subject, settings.data, validation),
+        **rated(subject, validation, "val"),
         "start": settings.start,
         "steps": settings.steps,
         "batch": settings.batch,
         "learning_rate": settings.learning_rate,
         "seed": settings.seed,
         "threads": settings.threads,
+        "processes": settings.processes,
+        "teacher": settings.teacher,
         "training_pictures": settings.pictures,
         "checkpoint": str(folder.model),
         "log": str(folder.log),

@@ -5,7 +5,8 @@ Sizes are always (height, width); an image is uint8 [H, W, 3] in RGB, a label ma
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from tvm_bnn.data.legend import LegendEntry, draw_legend
 from tvm_bnn.errors import UsageError
 from tvm_bnn.files import write_atomic
 
-__all__ = ["ClassInfo", "labels_to_size", "load_picture", "overlay", "resize_to", "save_png"]
+__all__ = ["ClassInfo", "labels_to_size", "load_picture", "overlay", "readable", "resize_to", "save_png"]
 
 MAX_PIXELS = 100_000_000
 TINT = 0.55
@@ -35,10 +36,21 @@ def load_picture(path: Path | str) -> UInt8:
     Raises:
         UsageError: no such file, not a picture, damaged, or more than 100 million pixels.
     """
+    with readable(path):
+        return _decode(Path(path))
+
+
+@contextmanager
+def readable(path: Path | str) -> Iterator[None]:
+    """Whatever goes wrong in reading the picture at ``path`` is a UsageError that says so.
+
+    Raises:
+        UsageError: no such file, not a picture, damaged, or more than 100 million pixels.
+    """
     if not Path(path).is_file():
         raise UsageError(f"expected a picture, got {_what_is_there(Path(path))} at '{path}'", _USE_A_PICTURE)
     try:
-        return _decode(Path(path))
+        yield
     except UsageError:
         raise
     except UnidentifiedImageError as error:

@@ -18,12 +18,14 @@ from tvm_bnn.models.segmentation import SegmentationNet
 from tvm_bnn.training.augment import draw
 from tvm_bnn.training.evaluation import evaluate, float_labels
 from tvm_bnn.training.folder import RunFolder
+from tvm_bnn.training.group import ALONE, Group
 from tvm_bnn.training.harden import soften, softness_at
 from tvm_bnn.training.log import Log
 from tvm_bnn.training.metrics import Metrics
 from tvm_bnn.training.optimiser import clip_binary_weights, learning_rate_at, make_optimiser
 from tvm_bnn.training.settings import TrainingSettings
 from tvm_bnn.training.state import read_state, save_state
+from tvm_bnn.training.teacher import Teacher
 
 CALIBRATION_PICTURES = 8
 
@@ -34,7 +36,7 @@ class StepDone:
 
     Attributes:
         step: number of steps done.
-        loss: mean cross entropy over the labelled pixels of the batch, in nats.
+        loss: mean cross entropy over the labelled pixels of the batch, in nats, whatever a teacher adds.
         learning_rate: that was used.
         seconds: it took.
         metrics: of the network in floating point after the step, where it was measured.
@@ -59,6 +61,8 @@ class Trainer:
         train: pictures to learn from.
         validation: pictures to measure on.
         folder: of the run, locked.
+        group: of processes that share every batch; the first of them writes and measures.
+        teacher: to imitate, if there is one; the settings name it.
 
     Attributes:
         step: steps done.
@@ -74,6 +78,8 @@ class Trainer:
         train: DataSet,
         validation: DataSet,
         folder: RunFolder,
+        group: Group = ALONE,
+        teacher: Teacher | None = None,
     ) -> None:
         self.network = network
         self.settings = settings
@@ -81,13 +87,15 @@ class Trainer:
         self._train = train
         self._validation = validation
         self._folder = folder
+        self._group = group
+        self._teacher = teacher
         self._optimiser = make_optimiser(network, settings.weight_decay)
         if folder.state.exists():
             self._restore()
         else:
             # First of all files, so that those of an interrupted run are known for its own.
             self._save()
-        self._log = Log(folder.log, self.step)
+        self._log = Log(folder.log, self.step) if group.is_first else None
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[StepDone]:
         """Do the steps that are left; the state is saved now and then, and at the end.
@@ -102,7 +110,7 @@ class Trainer:
             TvmBnnError: loss or gradient is no longer finite.
         """
         self.network.train()
-        while self.step < self.settings.steps and not stop():
+        while self.step < self.settings.steps and not self._group.any(stop()):
             yield self._advance()
             if self.step % self.settings.save_every == 0:
                 self._save()
@@ -123,21 +131,33 @@ class Trainer:
         self.step += 1
         seconds = time.monotonic() - started
         done = StepDone(self.step, loss, rate, seconds, self._measure())
-        self._log.append(done.step, done.loss, done.learning_rate, done.seconds, done.metrics)
+        if self._log is not None:
+            self._log.append(done.step, done.loss, done.learning_rate, done.seconds, done.metrics)
         return done
 
     def _learn(self, rate: float) -> float:
-        pictures, labels = draw(self._train, self.settings.batch, self.settings.seed, self.step)
-        loss = functional.cross_entropy(self.network(pictures), labels, ignore_index=UNLABELLED)
+        settings, group = self.settings, self._group
+        pictures, labels = draw(self._train, settings.batch, settings.seed, self.step, group.part)
+        scores = self.network(pictures)
+        entropy = functional.cross_entropy(scores, labels, ignore_index=UNLABELLED)
+        labelled = int((labels != UNLABELLED).sum())
+        # The mean over the whole batch's pixels, of which this process has but a share; alone it is exactly 1.
+        share = labelled / max(group.total(labelled), 1)
+        loss = entropy * share
+        if self._teacher is not None:
+            loss = self._teacher.blend(entropy * share * group.size, scores, pictures) / group.size
         self._optimiser.zero_grad()
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.largest_gradient)
-        self._check_finite(loss.item(), norm.item())
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        group.sum_gradients(self.network)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.largest_gradient)
+        total = group.total(entropy.item() * share)
+        self._check_finite(total, norm.item())
+        for parameters in self._optimiser.param_groups:
+            parameters["lr"] = rate
         self._optimiser.step()
         clip_binary_weights(self.network)
-        return loss.item()
+        group.average_statistics(self.network)
+        return total
 
     def _check_finite(self, loss: float, norm: float) -> None:
         """Before the weights are changed: a saved state is never spoilt."""
@@ -149,15 +169,17 @@ class Trainer:
             )
 
     def _measure(self) -> Metrics | None:
-        """Metrics of the network where they are due, and after the last step in any case."""
-        if self.step % self.settings.validate_every and self.step < self.settings.steps:
+        """Metrics of the network where they are due, and after the last step in any case; of the first process only."""
+        due = not self.step % self.settings.validate_every or self.step == self.settings.steps
+        if not due or not self._group.is_first:
             return None
         metrics = evaluate(float_labels(self.network.eval()), self._validation)
         self.network.train()
         return metrics
 
     def _save(self) -> None:
-        save_state(self._folder.state, self.step, self.settings, self.network, self._optimiser)
+        if self._group.is_first:
+            save_state(self._folder.state, self.step, self.settings, self.network, self._optimiser)
         self._saved = self.step
 
     def _restore(self) -> None:

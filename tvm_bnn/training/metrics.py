@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tvm_bnn.data.classes import UNLABELLED
+from tvm_bnn.errors import UsageError
 
 Counts = npt.NDArray[np.int64]
 """Pixels [K, K] by their label (row) and by what was predicted (column)."""
@@ -19,14 +22,15 @@ class Metrics:
     """Results of an evaluation; None where nothing of the kind was labelled.
 
     Attributes:
-        miou: mean IoU over the classes that occur in the labels.
+        miou: mean IoU over the classes that have one.
         pixel_accuracy: share of the labelled pixels that were predicted right.
         majority_miou: ``miou`` of whoever predicts the most frequent class everywhere.
-        iou: intersection over union by class, None for classes that do not occur in the labels.
+        iou: intersection over union by class, None for classes that neither occur nor were predicted.
         thin_iou: mean IoU over the thin classes that occur.
         cue_iou: mean IoU over the cue classes that occur.
         cue_accuracy: share of the pixels labelled as one of the cue classes that were predicted as that very class.
         cue_accuracy_by_size: the same among the pictures with a cue of one size.
+        official: by what the data set is measured beside IoU; numbers, or groups of numbers.
     """
 
     miou: float
@@ -37,6 +41,13 @@ class Metrics:
     cue_iou: float | None
     cue_accuracy: float | None
     cue_accuracy_by_size: dict[str, float | None]
+    official: dict[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """All of it by name, official figures first; without groups that the data set does not have."""
+        named = dataclasses.asdict(self)
+        groups = {name: named.pop(name) for name in ("thin_iou", "cue_iou", "cue_accuracy", "cue_accuracy_by_size")}
+        return named.pop("official") | named | (groups if any(groups.values()) else {})
 
 
 def confusion(labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int) -> Counts:
@@ -61,10 +72,13 @@ def confusion(labels: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer
 
 
 def ious(counts: Counts) -> list[float | None]:
-    """Intersection over union by class; None for classes that do not occur in the labels."""
+    """TP / (TP + FP + FN) by class, as Cityscapes defines it; None for classes that neither occur nor were predicted.
+
+    All pictures count together, and pixels without a label not at all (Cordts et al. 2016).
+    """
     hit, labelled, predicted = np.diag(counts), counts.sum(1), counts.sum(0)
     union = labelled + predicted - hit
-    return [int(hit[k]) / int(union[k]) if labelled[k] else None for k in range(len(counts))]
+    return [int(hit[k]) / int(union[k]) if union[k] else None for k in range(len(counts))]
 
 
 def majority_miou(counts: Counts) -> float:
@@ -79,16 +93,25 @@ def measure(
     thin: Sequence[str] = (),
     cues: Sequence[str] = (),
     by_size: Mapping[str, Counts] | None = None,
+    official: Mapping[str, Any] | None = None,
 ) -> Metrics:
     """All metrics of one evaluation.
 
     Args:
-        counts: of all pictures, with at least one labelled pixel.
+        counts: of all pictures.
         classes: names by label.
         thin: names of the thin classes.
         cues: names of the classes that only a cue tells apart.
         by_size: counts of the pictures with a cue of that size.
+        official: what the data set is measured by beside IoU.
+
+    Raises:
+        UsageError: no pixel has a label.
     """
+    if not counts.any():
+        raise UsageError(
+            "expected pictures with labels, got none with a labelled pixel", "choose pictures that were annotated"
+        )
     found = dict(zip(classes, ious(counts), strict=True))
     places = [classes.index(name) for name in cues]
     mean = _mean(found.values())
@@ -102,6 +125,7 @@ def measure(
         cue_iou=_mean(found[name] for name in cues),
         cue_accuracy=_accuracy(counts, places),
         cue_accuracy_by_size={size: _accuracy(part, places) for size, part in (by_size or {}).items()},
+        official=dict(official or {}),
     )
 
 

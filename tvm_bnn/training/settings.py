@@ -25,7 +25,9 @@ class TrainingSettings:
         batch: pictures a step.
         learning_rate: the highest.
         seed: of the first weights, of the pictures, and of which are drawn when and how they are changed.
-        threads: cores; sums are split among them, so another number rounds otherwise.
+        threads: cores of each process; sums are split among them, so another number rounds otherwise.
+        processes: that share a batch; each has norms of its own.
+        teacher: that is imitated: the checksum of a checkpoint, or none.
         warmup: share of the steps during which the learning rate rises.
         weight_decay: of the weights that are not binary.
         largest_gradient: norm to which a longer gradient is shortened.
@@ -46,6 +48,8 @@ class TrainingSettings:
     learning_rate: float
     seed: int
     threads: int
+    processes: int = 1
+    teacher: str = "none"
     warmup: float = 0.05
     weight_decay: float = 0.01
     largest_gradient: float = 1.0
@@ -54,7 +58,7 @@ class TrainingSettings:
     save_every: int = 100
 
     def __post_init__(self) -> None:
-        """A batch holds different pictures, so there must be enough of them."""
+        """A batch holds different pictures, so there must be enough of them, for every process."""
         if not 0 < self.learning_rate < math.inf:
             raise UsageError(
                 f"learning rate: expected a positive number, got {self.learning_rate}",
@@ -64,6 +68,12 @@ class TrainingSettings:
             raise UsageError(
                 f"batch: expected at most as many as there are pictures ({self.pictures}), got {self.batch}",
                 "give fewer with --batch or more with --pictures",
+            )
+        # A batch norm over anchors of a single picture would have nothing to take a mean of.
+        if self.batch % self.processes or self.batch < 2 * self.processes:
+            raise UsageError(
+                f"batch: expected a multiple of {self.processes} processes, 2 pictures or more each, got {self.batch}",
+                f"for example --batch {2 * self.processes * max(1, round(self.batch / (2 * self.processes)))}",
             )
 
     def to_json(self) -> str:

@@ -48,7 +48,9 @@ class Start:
             freeze(self.network, synthetic_pictures(1, config.input_size))
 
 
-def make_start(model: str, width: str, classes: Sequence[ClassInfo], size: Size, seed: int) -> Start:
+def make_start(
+    model: str, width: str, classes: Sequence[ClassInfo], size: Size, seed: int, *, twin: bool = False
+) -> Start:
     """A network by the name of a preset or the path of a checkpoint.
 
     A checkpoint may know other classes: whatever has the same shape all the same is taken over.
@@ -59,9 +61,11 @@ def make_start(model: str, width: str, classes: Sequence[ClassInfo], size: Size,
         classes: of the data.
         size: (H, W) of its pictures.
         seed: of random weights.
+        twin: take the preset's twin, whose weights and activations are real.
 
     Raises:
-        UsageError: unknown preset, an unusable checkpoint, or a size that is no multiple of 32.
+        UsageError: unknown preset, an unusable checkpoint, the twin of a checkpoint, or a size that is no multiple of
+            32.
     """
     check_size(size, STRIDE)
     if ":" in model:
@@ -70,9 +74,13 @@ def make_start(model: str, width: str, classes: Sequence[ClassInfo], size: Size,
             "a network of your own needs a training loop of your own; then tvm-bnn evaluate, tune and compile take it",
         )
     if model.endswith(_CHECKPOINT_SUFFIX):
+        if twin:
+            raise UsageError(f"--twin: expected a preset, got '{model}'", "a checkpoint is what it was trained as")
         return _from_checkpoint(model, classes, size, seed)
-    config = dataclasses.replace(preset(model, width), classes=tuple(classes), input_size=size)
-    return Start(seeded_network(config, seed), f"{model} {width}", ())
+    chosen = preset(model, width)
+    design = dataclasses.replace(chosen.design, real=twin)
+    config = dataclasses.replace(chosen, classes=tuple(classes), input_size=size, design=design)
+    return Start(seeded_network(config, seed), f"{model} {width} twin" if twin else f"{model} {width}", ())
 
 
 def _from_checkpoint(path: str, classes: Sequence[ClassInfo], size: Size, seed: int) -> Start:
@@ -81,8 +89,12 @@ def _from_checkpoint(path: str, classes: Sequence[ClassInfo], size: Size, seed: 
     own, known = network.state_dict(), trained.state_dict()
     fitting = {name: tensor for name, tensor in known.items() if tensor.shape == own[name].shape}
     network.load_state_dict(own | fitting)
-    checksum = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    return Start(network, f"checkpoint {checksum[:12]}", tuple(name for name in own if name not in fitting))
+    return Start(network, checkpoint_name(path), tuple(name for name in own if name not in fitting))
+
+
+def checkpoint_name(path: str) -> str:
+    """A name that goes with the contents of a file and not with its place."""
+    return f"checkpoint {hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]}"
 
 
 def seeded_network(config: SegmentationConfig, seed: int) -> SegmentationNet:

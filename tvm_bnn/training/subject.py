@@ -12,11 +12,14 @@ from tvm_bnn.data.datasets import Size
 from tvm_bnn.deploy.runner import Runner
 from tvm_bnn.errors import UsageError
 from tvm_bnn.models.checkpoint import load_checkpoint
-from tvm_bnn.models.config import STRIDE, check_size
+from tvm_bnn.models.config import STRIDE, SegmentationConfig, check_size
 from tvm_bnn.models.load import load
-from tvm_bnn.training.evaluation import Predict, float_labels, integer_labels
+from tvm_bnn.nn import freeze
+from tvm_bnn.training.evaluation import Predict, float_labels, integer_labels, integer_scores, labels_only
 
 Numerics = Literal["float", "integer", "bundle"]
+
+_CHECKPOINT_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Subject:
         classes: by label.
         size: (H, W) of the pictures it takes.
         numerics: how it computes.
-        predict: labels pictures.
+        predict: labels pictures; checkpoints of two classes give confidences too.
     """
 
     name: str
@@ -75,6 +78,8 @@ def open_subject(model: str, size: Size | None, threads: int, *, floating: bool)
         return _bundle(model, size, threads)
     if floating:
         return _floating(model, size)
+    if model.endswith(_CHECKPOINT_SUFFIX):
+        return _integers(model, size)
     loaded = load(model, input_size=size)
     names = [entry.name for entry in loaded.classes]
     predict = integer_labels(loaded.network)
@@ -88,18 +93,27 @@ def _bundle(path: str, size: Size | None, threads: int) -> Subject:
         wanted, got = _by(manifest.input_size), _by(size)
         raise UsageError(f"--size: expected {wanted}, the size that the bundle was compiled for, got {got}", "omit it")
     names = [entry.name for entry in manifest.classes]
-    return Subject(manifest.name, bool(manifest.width), names, manifest.input_size, "bundle", runner.run)
+    return Subject(manifest.name, bool(manifest.width), names, manifest.input_size, "bundle", labels_only(runner.run))
 
 
 def _floating(model: str, size: Size | None) -> Subject:
-    if not model.endswith(".safetensors"):
+    if not model.endswith(_CHECKPOINT_SUFFIX):
         raise UsageError(f"--float: expected a checkpoint, got '{model}'", "give a .safetensors file, or omit --float")
     network, _ = load_checkpoint(model)
-    config = network.config
+    return _trained(model, network.config, size, "float", float_labels(network))
+
+
+def _integers(model: str, size: Size | None) -> Subject:
+    network, calibration = load_checkpoint(model)
+    if len(network.config.classes) == 2:
+        return _trained(model, network.config, size, "integer", integer_scores(network, calibration))
+    return _trained(model, network.config, size, "integer", integer_labels(freeze(network, calibration)))
+
+
+def _trained(path: str, config: SegmentationConfig, size: Size | None, numerics: Numerics, predict: Predict) -> Subject:
     taken = size or config.input_size
     check_size(taken, STRIDE)
-    names = [entry.name for entry in config.classes]
-    return Subject(Path(model).stem, True, names, taken, "float", float_labels(network))
+    return Subject(Path(path).stem, True, [entry.name for entry in config.classes], taken, numerics, predict)
 
 
 def _by(size: Size | None) -> str:
