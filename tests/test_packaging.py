@@ -44,8 +44,14 @@ def test_constraints_satisfy_the_project() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["dev"]]
+    texts = [*project["dependencies"], *(text for extra in project["optional-dependencies"].values() for text in extra)]
+    wanted = [one for one in map(Requirement, texts) if one.name != project["name"]]
     assert [str(one) for one in wanted if not one.specifier.contains(pins[one.name])] == []
+
+
+def test_whoever_develops_has_what_boards_need() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert "tvm-bnn[rpi]" in extras["dev"]
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,13 @@ def test_a_healthy_machine_exits_with_0(cli: Cli, examined: list[Check]) -> None
     assert cli("doctor")[::2] == (0, "")
 
 
+def test_what_may_be_absent_is_told_apart(cli: Cli, examined: list[Check]) -> None:
+    examined[1] = Check("unicorn", True, "not installed", "install it")
+    code, out, err = cli("doctor")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[2].split() == ["unicorn", "-", "not", "installed", "install", "it"]
+
+
 def test_json_keeps_the_contract(cli: Cli, examined: list[Check]) -> None:
     assert json.loads(cli("doctor", "--format", "json").out) == {
         "schema_version": 1,

@@ -23,9 +23,23 @@ def test_json_keeps_the_contract(cli: Cli) -> None:
     assert data["schema_version"] == 1
     assert [target["name"] for target in data["targets"]] == names()
     for target in data["targets"]:
-        assert list(target) == ["name", "kind", "description", "features", "facts"]
+        assert list(target) == ["name", "kind", "description", "cores", "features", "facts"]
         assert target["features"] == sorted(load(target["name"]).requires)
         assert set(target["facts"]["l2_bytes"]) == {"value", "unit", "source", "measured_here"}
+
+
+def test_a_board_is_shown_with_its_cores_and_its_clock(cli: Cli) -> None:
+    heading, *lines = cli("targets").out.splitlines()
+    assert heading.split()[3:6] == ["kind", "cores", "GHz"]
+    assert {line.split()[0]: line.split()[1:4] for line in lines if line.startswith("rpi")} == {
+        "rpi5": ["cpu", "4", "2.4"],
+        "rpi4": ["cpu", "4", "1.5"],
+        "rpi3": ["cpu", "4", "1.2"],
+    }
+    boards = json.loads(cli("targets", "--format", "json").out)["targets"]
+    assert {board["name"]: board["cores"] for board in boards if board["cores"]} == {"rpi5": 4, "rpi4": 4, "rpi3": 4}
+    lines = cli("targets", "rpi4").out.splitlines()
+    assert [line.split()[:3] for line in lines[1:6:4]] == [["clock_ghz", "1.5", "GHz"], ["l2_bytes", "1048576", "byte"]]
 
 
 def test_csv_has_a_column_for_every_fact(cli: Cli) -> None:

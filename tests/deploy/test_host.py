@@ -1,8 +1,11 @@
+import contextlib
+
 import pytest
 
 from tvm_bnn.deploy import host
 from tvm_bnn.deploy.host import check_host
 from tvm_bnn.errors import ToolchainError
+from tvm_bnn.targets import load, names
 
 
 def test_a_host_that_has_everything(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,3 +18,28 @@ def test_missing_features_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "cpu_flags", lambda: frozenset({"avx2"}))
     with pytest.raises(ToolchainError, match="target x: expected a CPU with amx_int8, amx_tile, got one without"):
         check_host("x", frozenset({"amx_tile", "avx2", "amx_int8"}))
+
+
+def test_another_instruction_set_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "host_architecture", lambda: "x86_64")
+    monkeypatch.setattr(host, "cpu_flags", lambda: frozenset({"avx2"}))
+    with pytest.raises(ToolchainError, match="target rpi4: expected an aarch64 CPU, got x86_64") as caught:
+        check_host("rpi4", load("rpi4").requires)
+    assert "tvm-bnn tune and profile estimate" in str(caught.value.hint)
+
+
+def test_a_board_that_is_named_runs_on_another_with_its_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "host_architecture", lambda: "aarch64")
+    monkeypatch.setattr(host, "cpu_flags", lambda: frozenset({"fp", "asimd", "crc32", "sve"}))
+    check_host("rpi4", load("rpi4").requires)
+    with pytest.raises(ToolchainError, match=r"target rpi5: expected a CPU with .*asimddp.*, got one without"):
+        check_host("rpi5", load("rpi5").requires)
+
+
+@pytest.mark.parametrize("name", names())
+def test_features_tell_the_instruction_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    target = load(name)
+    monkeypatch.setattr(host, "host_architecture", lambda: "x86_64")
+    monkeypatch.setattr(host, "cpu_flags", lambda: target.requires)
+    with pytest.raises(ToolchainError) if target.architecture == "aarch64" else contextlib.nullcontext():
+        check_host(name, target.requires)

@@ -1,20 +1,39 @@
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tvm_bnn.deploy.link import cxx_compiler
 from tvm_bnn.reporting import doctor
-from tvm_bnn.reporting.doctor import PINS, PYTHON, RANGES, Check, calibration, examine
+from tvm_bnn.reporting.doctor import (
+    BOARD_RANGES,
+    BOARD_TRIPLE,
+    PINS,
+    PYTHON,
+    RANGES,
+    Check,
+    calibration,
+    examine,
+)
 from tvm_bnn.targets import Fact, cpu_model, resolve_host
 from tvm_bnn.targets.calibration import Calibration, calibration_path, write_calibration
 
+OPTIONAL = {f"linker for {BOARD_TRIPLE}", *BOARD_RANGES, "llvm-mca", "qemu-aarch64"}
+Range = tuple[tuple[int, ...], tuple[int, ...]]
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def checks() -> dict[str, Check]:
     return {check.name: check for check in examine()}
+
+
+def bounds_of(ranges: Mapping[str, Range]) -> set[str]:
+    return {
+        f"{package}>={'.'.join(map(str, low))},<{'.'.join(map(str, high))}" for package, (low, high) in ranges.items()
+    }
 
 
 def test_versions_are_those_of_the_project() -> None:
@@ -23,10 +42,8 @@ def test_versions_are_those_of_the_project() -> None:
         text.partition("[")[0] + text.partition("]")[2] if "[" in text else text for text in project["dependencies"]
     }
     assert {f"{package}=={version}" for package, version in PINS.items()} <= stated
-    bounds = {
-        f"{package}>={'.'.join(map(str, low))},<{'.'.join(map(str, high))}" for package, (low, high) in RANGES.items()
-    }
-    assert bounds <= stated
+    assert bounds_of(RANGES) <= stated
+    assert bounds_of(BOARD_RANGES) < set(project["optional-dependencies"]["rpi"])
     assert project["requires-python"] == f">={'.'.join(map(str, PYTHON))}"
 
 
@@ -34,7 +51,8 @@ def test_this_machine_is_healthy() -> None:
     found = checks()
     assert [check for check in found.values() if not check.ok] == []
     assert set(PINS) | set(RANGES) | {"python", "C++ compiler", "kernel", "target cpu"} <= set(found)
-    assert all(check.hint == "" for check in found.values())
+    assert set(found) >= OPTIONAL
+    assert {check.name for check in found.values() if check.hint} <= OPTIONAL
 
 
 @pytest.fixture
@@ -83,6 +101,39 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_compiler_that_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "false")
     assert not checks()["C++ compiler"].ok
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_what_only_boards_need_may_be_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiler = cxx_compiler()
+    assert compiler is not None
+    monkeypatch.setenv("CXX", compiler)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    version = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name in BOARD_RANGES else version(name))
+    monkeypatch.setattr(doctor, "cross_linker", lambda _triple: None)
+    found = checks()
+    assert [check for check in found.values() if not check.ok] == []
+    assert {check.name for check in found.values() if check.hint} == OPTIONAL
+    assert found["unicorn"].hint == "pip install 'tvm-bnn[rpi]'"
+    assert "pip install ziglang" in found[f"linker for {BOARD_TRIPLE}"].hint
+    assert found["llvm-mca"].found == "none; only to cross-check estimates"
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_what_only_boards_need_may_be_broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "find_mca", lambda: tmp_path)
+    monkeypatch.setattr(doctor, "cross_linker", lambda _triple: ["false", "-shared"])
+    version = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: "4.0.1" if name == "capstone" else version(name))
+    found = checks()
+    assert [check for check in found.values() if not check.ok] == []
+    assert "exit status 1" in found[f"linker for {BOARD_TRIPLE}"].found
+    assert {check.name for check in found.values() if check.hint} >= OPTIONAL - {
+        "unicorn",
+        "pyelftools",
+        "qemu-aarch64",
+    }
 
 
 def test_a_crash_is_reported_and_survived(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,12 @@
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tvm_bnn.errors import ToolchainError
 from tvm_bnn.targets import detect, load, resolve_host
-from tvm_bnn.targets.detect import cache_bytes, cpu_flags, cpu_model, logical_cores, missing_features
+from tvm_bnn.targets.detect import cache_bytes, cpu_flags, cpu_model, cpu_parts, logical_cores, missing_features
 
 X86 = """processor\t: 0
 model name\t: Some CPU @ 2.60GHz
@@ -37,6 +38,13 @@ def test_flags_are_those_of_every_core(tmp_path: Path) -> None:
 
 def test_arm_flags(tmp_path: Path) -> None:
     assert cpu_flags(cpuinfo(tmp_path, PI)) == {"fp", "asimd", "evtstrm", "crc32", "cpuid"}
+
+
+def test_parts_are_those_of_all_kinds_of_cores(tmp_path: Path) -> None:
+    assert cpu_parts(cpuinfo(tmp_path, PI)) == {"0xd08"}
+    assert cpu_parts(cpuinfo(tmp_path, PI + PI.replace("0xd08", "0xd03"))) == {"0xd03", "0xd08"}
+    assert cpu_parts(cpuinfo(tmp_path, X86)) == frozenset()
+    assert cpu_parts(tmp_path / "absent") == frozenset()
 
 
 def test_no_flags_without_the_list(tmp_path: Path) -> None:
@@ -101,6 +109,39 @@ def test_any_flag_short_is_the_next_target(name: str, following: str) -> None:
     # A flag that the next target needs as well takes that one too.
     for flag in load(following).requires:
         assert load(following).rank > resolve_host(everything - {flag}).rank, flag
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine by what Linux tells of it, and the target that it gets."""
+
+    flags: str
+    parts: frozenset[str]
+    architecture: str
+    target: str
+
+
+PI_4 = "fp asimd evtstrm crc32 cpuid"
+PI_5 = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
+MACHINES = [
+    Machine(PI_4, frozenset({"0xd03"}), "aarch64", "rpi3"),
+    Machine(PI_4, frozenset({"0xd08"}), "aarch64", "rpi4"),
+    Machine(PI_5, frozenset({"0xd0b"}), "aarch64", "rpi5"),
+    # Another core, two kinds of cores, none that Linux names, and a kernel that hides the dot product.
+    Machine(PI_5, frozenset({"0xd0c"}), "aarch64", "cpu-portable"),
+    Machine(PI_4, frozenset({"0xd03", "0xd08"}), "aarch64", "cpu-portable"),
+    Machine(PI_4, frozenset(), "aarch64", "cpu-portable"),
+    Machine(PI_5.replace(" asimddp", ""), frozenset({"0xd0b"}), "aarch64", "cpu-portable"),
+    # A 32-bit system on the board.
+    Machine(PI_4, frozenset({"0xd08"}), "armv7l", "cpu-portable"),
+    Machine(PI_4, frozenset({"0xd08"}), "x86_64", "cpu-portable"),
+]
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: "-".join([*sorted(machine.parts), machine.target]))
+def test_a_board_is_known_by_its_cores(machine: Machine) -> None:
+    flags = frozenset(machine.flags.split())
+    assert resolve_host(flags, machine.parts, machine.architecture).name == machine.target
 
 
 def test_this_host_satisfies_its_target() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from tvm_bnn.errors import UsageError
+from tvm_bnn.targets import model
 from tvm_bnn.targets.model import Fact, Llvm, Target
 
 
@@ -42,3 +43,12 @@ def test_unknown_peak() -> None:
 
 def test_targets_can_be_keys() -> None:
     assert len({make(Llvm()), make(Llvm()), make(Llvm(mcpu="x86-64-v3"))}) == 2
+
+
+def test_code_for_another_instruction_set_is_cross(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = make(Llvm("aarch64-linux-gnu"))
+    for host, is_cross in (("aarch64", False), ("x86_64", True)):
+        monkeypatch.setattr(model, "host_architecture", lambda host=host: host)
+        assert board.is_cross() is is_cross
+        assert not make(Llvm()).is_cross()
+    assert (board.architecture, make(Llvm()).architecture) == ("aarch64", None)

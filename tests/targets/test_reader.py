@@ -33,10 +33,26 @@ def test_facts_that_not_every_cpu_has_may_be_absent(tmp_path: Path, text: str) -
     assert "amx_int8_gops_per_core" not in facts
 
 
+def test_a_class_of_machines_is_no_board(tmp_path: Path, text: str) -> None:
+    target = read_target(write(tmp_path, text))
+    assert (target.cores, target.core, target.parts, target.architecture) == (None, None, frozenset(), None)
+    assert "clock_ghz" not in target.facts
+
+
+def test_a_board_has_cores_a_clock_and_part_numbers(tmp_path: Path) -> None:
+    board = (data_root("targets") / "rpi4.toml").read_text()
+    target = read_target(write(tmp_path, board, "rpi4.toml"))
+    assert (target.cores, target.core, target.parts) == (4, "cortex-a72", frozenset({"0xd08"}))
+    assert (target.architecture, target.peak("clock_ghz")) == ("aarch64", 1.5)
+
+
 BROKEN = [
     ("rank = 20", "rank = -1", "'rank'"),
     ("rank = 20", "rang = 20", "'rank'.*required"),
-    ("rank = 20", "rank = 20\ncores = 4", "'cores'.*not permitted, got 4"),
+    ("rank = 20", "rank = 20\nchips = 4", "'chips'.*not permitted, got 4"),
+    ("rank = 20", "rank = 20\ncores = 0", "'cores'.*got 0"),
+    ("rank = 20", 'rank = 20\nparts = ["3336"]', "'parts.0'.*got '3336'"),
+    ("rank = 20", 'rank = 20\ncore = "../zen4"', "'core'.*got '../zen4'"),
     ('kind = "cpu"', 'kind = "toaster"', "'kind'.*got 'toaster'"),
     ("value = 2400", "value = 0", "'facts.binary_gops_per_core.value'.*got 0"),
     ("value = 2400", "value = nan", "'facts.binary_gops_per_core.value'"),

@@ -66,7 +66,7 @@ def _show(checks: list[Check], peaks: list[Peak], output_format: OutputFormat) -
     """
     rows = [dataclasses.asdict(check) for check in checks]
     measured = [dataclasses.asdict(peak) for peak in peaks]
-    states = [{**row, "state": "yes" if row["ok"] else "NO"} for row in rows]
+    states = [{**row, "state": _state(check)} for row, check in zip(rows, checks, strict=True)]
     notes = to_plain(Table(_PEAKS, measured)).splitlines() if measured else []
     document: dict[str, Any] = {"schema_version": 1, "checks": rows} | ({"peaks": measured} if measured else {})
     show(Table(_CHECKS, states, notes=notes), document, measured or rows, output_format)
@@ -74,3 +74,9 @@ def _show(checks: list[Check], peaks: list[Peak], output_format: OutputFormat) -
     if failed:
         names = ", ".join(check.name for check in failed)
         raise ToolchainError(f"expected everything in place, got {len(failed)} failed: {names}", failed[0].hint)
+
+
+def _state(check: Check) -> str:
+    if not check.ok:
+        return "NO"
+    return "-" if check.hint else "yes"

@@ -18,6 +18,8 @@ _COLUMNS = (
     Column("name", "target"),
     Column("host", "this machine"),
     Column("kind", "kind"),
+    Column("cores", "cores", right=True),
+    Column("clock", "GHz", right=True, digits=1),
     Column("binary", "1-bit Gop/s", right=True, digits=0),
     Column("int8", "8-bit", right=True, digits=0),
     Column("tiles", "8-bit AMX", right=True, digits=0),
@@ -28,6 +30,7 @@ _COLUMNS = (
     Column("description", "description"),
 )
 _PEAKS = {
+    "clock": "clock_ghz",
     "binary": "binary_gops_per_core",
     "int8": "int8_gops_per_core",
     "tiles": "amx_int8_gops_per_core",
@@ -37,7 +40,7 @@ _PEAKS = {
 }
 _FACT_COLUMNS = (
     Column("fact", "fact"),
-    Column("value", "value", right=True, digits=0),
+    Column("shown", "value", right=True),
     Column("unit", "unit"),
     Column("known", "known"),
     Column("source", "source"),
@@ -59,7 +62,8 @@ def command(name: Name = None, output_format: OutputFormat = "table") -> None:
     else:
         rows = [_fact(fact, value) for fact, value in found[0].facts.items()]
         notes = [f"{found[0].name}: {found[0].description}"]
-        show(Table(_FACT_COLUMNS, rows, notes=notes), document, rows, output_format)
+        shown = [{**row, "shown": _shown(row["value"])} for row in rows]
+        show(Table(_FACT_COLUMNS, shown, notes=notes), document, rows, output_format)
 
 
 def _described(target: Target) -> dict[str, Any]:
@@ -67,6 +71,7 @@ def _described(target: Target) -> dict[str, Any]:
         "name": target.name,
         "kind": target.kind,
         "description": target.description,
+        "cores": target.cores,
         "features": sorted(target.requires),
         "facts": {name: dataclasses.asdict(fact) for name, fact in target.facts.items()},
     }
@@ -79,6 +84,7 @@ def _row(target: Target, host: str) -> dict[str, Any]:
         "name": target.name,
         "host": "cpu" if target.name == host else "",
         "kind": target.kind,
+        "cores": target.cores,
         **peaks,
         "peaks": _HERE if measured else "of its file",
         "description": target.description,
@@ -90,11 +96,16 @@ def _fact(name: str, fact: Fact) -> dict[str, Any]:
     return {"fact": name, **dataclasses.asdict(fact), "known": _HERE if fact.measured_here else known}
 
 
+def _shown(value: float) -> str:
+    """Decimals for small numbers only: a clock has them, a size has none."""
+    return f"{value:.0f}" if value >= 100 or value == round(value) else f"{value:.1f}"
+
+
 def _facts(targets: list[Target]) -> list[dict[str, Any]]:
     """One row a target with a column for every fact that any of them has."""
     columns = dict.fromkeys(fact for target in targets for fact in target.facts)
     return [
-        {"name": target.name, "kind": target.kind, "description": target.description}
+        {"name": target.name, "kind": target.kind, "cores": target.cores, "description": target.description}
         | {name: target.facts[name].value if name in target.facts else None for name in columns}
         for target in targets
     ]

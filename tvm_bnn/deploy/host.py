@@ -5,22 +5,38 @@ from __future__ import annotations
 from collections.abc import Set
 
 from tvm_bnn.errors import ToolchainError
-from tvm_bnn.targets import cpu_flags
+from tvm_bnn.targets import cpu_flags, host_architecture
+
+# A target that takes the host's instruction set names none; of those that name one, every CPU has the first feature.
+_ARM_FEATURE, _ARM = "asimd", "aarch64"
 
 
-def check_host(name: str, requires: Set[str]) -> None:
+def check_host(name: str, requires: Set[str], architecture: str | None = None) -> None:
     """Refuse code that this host's CPU would stop at.
 
     Args:
         name: of the target.
         requires: its CPU flags.
+        architecture: instruction set of the code; None where the flags tell.
 
     Raises:
-        ToolchainError: the host lacks some of them.
+        ToolchainError: the host is of another instruction set or lacks some of the flags.
     """
-    missing = sorted(requires - cpu_flags())
+    here = host_architecture()
+    wanted = architecture or (_ARM if _ARM_FEATURE in requires else here)
+    if wanted != here:
+        raise ToolchainError(
+            f"target {name}: expected an {wanted} CPU, got {here or 'an unknown one'}",
+            "run it on such a machine, measure on one by --rpc-tracker, or let tvm-bnn tune and profile estimate",
+        )
+    missing = lacking(requires)
     if missing:
         raise ToolchainError(
             f"target {name}: expected a CPU with {', '.join(missing)}, got one without",
             "run it on such a machine, or compile with --target cpu for this one",
         )
+
+
+def lacking(requires: Set[str]) -> list[str]:
+    """The flags that this host's CPU does not have, sorted."""
+    return sorted(requires - cpu_flags())

@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tvm_bnn import __version__
-from tvm_bnn.deploy.link import INSTALL_COMPILER, cxx_compiler
+from tvm_bnn.deploy.link import INSTALL_COMPILER, cross_linker, cxx_compiler, install_linker
 from tvm_bnn.errors import TvmBnnError
+from tvm_bnn.estimation.mca import find_mca
 from tvm_bnn.targets import cpu_model, logical_cores, resolve_host
 from tvm_bnn.targets.calibration import COMMAND, read_calibration
 
@@ -28,7 +30,12 @@ RANGES = {
 }
 """Packages with the least version and the first that is too new."""
 
+BOARD_RANGES = {"unicorn": ((2, 1), (3,)), "capstone": ((5,), (6,)), "pyelftools": ((0, 31), (1,))}
+"""The same of those with which a board's latency is estimated; nothing else needs them."""
+
+BOARD_TRIPLE = "aarch64-linux-gnu"
 PYTHON = (3, 11)
+_BOARD_EXTRA = "pip install 'tvm-bnn[rpi]'"
 _REINSTALL = "pip install --force-reinstall tvm-bnn"
 _SECONDS = 120
 # Saving a module is what crashes with a mismatched FFI, and tuning does it for every task.
@@ -51,9 +58,9 @@ class Check:
 
     Attributes:
         name: what is looked at.
-        ok: whether it is as it should be.
+        ok: whether it is as it should be; what only some need may be absent.
         found: what is there.
-        hint: what to do if it is not; empty otherwise.
+        hint: what to do if it is not, or to have what is absent; empty otherwise.
     """
 
     name: str
@@ -76,6 +83,7 @@ def examine() -> Iterator[Check]:
     for package, (least, beyond) in RANGES.items():
         yield _ranged(package, least, beyond)
     yield _compiler()
+    yield from _boards()
     yield _kernel()
 
 
@@ -136,11 +144,35 @@ def _compiler() -> Check:
     path = cxx_compiler()
     if path is None:
         return Check("C++ compiler", False, "none", INSTALL_COMPILER)
+    return _running("C++ compiler", [path], INSTALL_COMPILER)
+
+
+def _boards() -> Iterator[Check]:
+    """What only work for boards needs: a fault in it is told, and is no reason to fail."""
+    linker, get = cross_linker(BOARD_TRIPLE), install_linker(BOARD_TRIPLE)
+    yield _program(f"linker for {BOARD_TRIPLE}", linker[:-1] if linker else [], "for boards", get)
+    for package, (least, beyond) in BOARD_RANGES.items():
+        found = _ranged(package, least, beyond)
+        yield found if found.ok else replace(found, ok=True, hint=_BOARD_EXTRA)
+    mca, qemu = find_mca(), shutil.which("qemu-aarch64")
+    yield _program("llvm-mca", [str(mca)] if mca else [], "to cross-check estimates", "install the package llvm")
+    yield _program("qemu-aarch64", [qemu] if qemu else [], "to emulate a board", "install the package qemu-user")
+
+
+def _program(name: str, command: list[str], use: str, hint: str) -> Check:
+    if not command:
+        return Check(name, True, f"none; only {use}", hint)
+    return replace(_running(name, command, hint), ok=True)
+
+
+def _running(name: str, command: list[str], hint: str) -> Check:
+    """A program is asked for its version: one that does not run would fail in the middle of the work."""
+    shown = " ".join(command)
     try:
-        ran = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=_SECONDS, check=True)
+        ran = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        return Check("C++ compiler", False, f"{path}: {error}", INSTALL_COMPILER)
-    return Check("C++ compiler", True, f"{path}: {(ran.stdout.splitlines() or ['no version'])[0]}")
+        return Check(name, False, f"{shown}: {error}", hint)
+    return Check(name, True, f"{shown}: {(ran.stdout.splitlines() or ['no version'])[0]}")
 
 
 def _kernel() -> Check:

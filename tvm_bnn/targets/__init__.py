@@ -1,7 +1,16 @@
-"""Hardware targets: one data file each, matched against the host by its CPU flags."""
+"""Hardware targets: one data file each, matched against the host by its CPU's flags and kind."""
 
+from tvm_bnn.targets.architecture import host_architecture
 from tvm_bnn.targets.catalog import load, names
-from tvm_bnn.targets.detect import cache_bytes, cpu_flags, cpu_model, logical_cores, missing_features, resolve_host
+from tvm_bnn.targets.detect import (
+    cache_bytes,
+    cpu_flags,
+    cpu_model,
+    cpu_parts,
+    logical_cores,
+    missing_features,
+    resolve_host,
+)
 from tvm_bnn.targets.model import Fact, Llvm, Target
 
 __all__ = [
@@ -11,6 +20,8 @@ __all__ = [
     "cache_bytes",
     "cpu_flags",
     "cpu_model",
+    "cpu_parts",
+    "host_architecture",
     "load",
     "logical_cores",
     "missing_features",

@@ -6,6 +6,7 @@ from collections.abc import Set
 from pathlib import Path
 
 from tvm_bnn.errors import ToolchainError
+from tvm_bnn.targets.architecture import host_architecture
 from tvm_bnn.targets.model import Target
 from tvm_bnn.targets.reader import read_all
 
@@ -33,6 +34,11 @@ def cpu_model(cpuinfo: Path = CPUINFO) -> str:
     return next(named, platform.processor() or platform.machine() or "unknown")
 
 
+def cpu_parts(cpuinfo: Path = CPUINFO) -> frozenset[str]:
+    """The part numbers of the CPU's cores, one for each kind of core; empty except on Arm."""
+    return frozenset(value for key, value in _fields(cpuinfo) if key == "CPU part")
+
+
 def logical_cores() -> int:
     """How many logical cores this process may run on, at least 1."""
     if hasattr(os, "sched_getaffinity"):
@@ -57,18 +63,27 @@ def missing_features(target: Target, flags: Set[str]) -> list[str]:
     return sorted(target.requires - flags)
 
 
-def resolve_host(flags: Set[str] | None = None) -> Target:
-    """The most specific CPU target that the flags satisfy.
+def resolve_host(
+    flags: Set[str] | None = None, parts: Set[str] | None = None, architecture: str | None = None
+) -> Target:
+    """The most specific CPU target that a host satisfies: by its flags, and a board by the kind of its cores as well.
 
     Args:
         flags: CPU flags; None asks the host.
+        parts: part numbers of its cores, all of them; None asks the host.
+        architecture: its instruction set, such as `aarch64`; None asks the host.
 
     Raises:
         ToolchainError: not even a portable target is installed.
     """
     present = cpu_flags() if flags is None else flags
+    kinds = cpu_parts() if parts is None else parts
+    runs = host_architecture() if architecture is None else architecture
     for target in read_all().values():
-        if target.kind == "cpu" and not missing_features(target, present):
+        if target.kind != "cpu" or target.architecture not in (None, runs):
+            continue
+        is_board = not target.parts or (bool(kinds) and kinds <= target.parts)
+        if is_board and not missing_features(target, present):
             return target
     raise ToolchainError("expected a target for any CPU, got none with this installation", "reinstall tvm-bnn")
 
