@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV ?= .venv
-TRIALS ?= 320
+TRIALS ?= 160
+BOARD_TRIALS ?= 160
 # A photograph that every installation already has.
 PICTURE ?= $(shell $(BIN)/python -c "from matplotlib.cbook import get_sample_data as find; print(find('grace_hopper.jpg', asfileobj=False))")
 
@@ -8,15 +9,18 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := test
-.PHONY: tune test lint bench records clean
+.PHONY: tune test test-emulated lint bench records clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -c constraints.txt -e '.[dev]'
 	touch $@
 
+# Without a board everything about the Raspberry Pi is estimated; the host is measured.
 tune: $(READY)
-	$(BIN)/tvm-bnn profile kitti-road --target cpu 
+	$(BIN)/tvm-bnn tune kitti-road --target rpi4 --trials $(BOARD_TRIALS)
+	$(BIN)/tvm-bnn profile kitti-road --target rpi4
+	$(BIN)/tvm-bnn compile kitti-road --target rpi4 -o build/kitti-road-rpi4
 	$(BIN)/tvm-bnn tune kitti-road --target cpu --trials $(TRIALS)
 	$(BIN)/tvm-bnn profile kitti-road --target cpu
 	$(BIN)/tvm-bnn compile kitti-road --target cpu -o build/kitti-road-cpu
@@ -29,6 +33,10 @@ lint: $(READY)
 
 test: lint
 	$(BIN)/pytest -n 2
+
+test-emulated: $(READY)
+	$(BIN)/python -m tests.emulated.prepare
+	$(BIN)/pytest -m emulated
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -29,7 +29,7 @@ from tvm_bnn.spaces.base import Point
 from tvm_bnn.targets import Target, cpu_model, resolve_host
 from tvm_bnn.tuning import events
 from tvm_bnn.tuning.journal import Trial
-from tvm_bnn.tuning.runner import LocalRunner, Runner
+from tvm_bnn.tuning.runner import LocalRunner, Runner, run_one
 from tvm_bnn.tuning.settle import versions
 from tvm_bnn.tuning.task import extract_tasks
 from tvm_bnn.tuning.tuner import Settings, Tuner
@@ -94,7 +94,7 @@ def _in_turn(tuner: Tuner, trials: Sequence[Trial]) -> list[list[float]]:
     for _ in range(_ROUNDS):
         for times, trial in zip(seconds, trials, strict=True):
             request = tuner.request(arms[trial.lowering], Point.from_dict(trial.point))
-            times += tuner.runner.run(request)["run_secs"]
+            times += run_one(tuner.runner, request)["run_secs"]
     return seconds
 
 

@@ -1,7 +1,7 @@
 """``python -m benchmarks.records [--targets NAMES] [--widths SML] [--threads N] [--trials N]``: the records that ship.
 
-Tunes every operator of every preset at its native size for the CPU classes that this machine can run, and writes
-``schedules/<target>/measured.jsonl``. Work dirs under ``build/records`` keep every trial: the same command again goes
+Tunes every operator of every preset at its native size: measured for the CPU classes that this machine can run,
+estimated for boards, and writes ``schedules/<target>/<evidence>.jsonl``. Work dirs under ``build/records`` keep every trial: the same command again goes
 on where it stopped.
 """
 
@@ -20,14 +20,14 @@ from tvm_bnn.resources import data_root
 from tvm_bnn.targets import Target, cpu_flags, load, missing_features
 from tvm_bnn.tuning import events
 from tvm_bnn.tuning.records import load_book, read_records, update_records
-from tvm_bnn.tuning.runner import LocalRunner
+from tvm_bnn.tuning.runners import Wanted, opened
 from tvm_bnn.tuning.settle import versions
 from tvm_bnn.tuning.task import extract_tasks
 from tvm_bnn.tuning.tuner import Settings, Tuner
 from tvm_bnn.tuning.workdir import open_workdir
 
-CLASSES = ("x86-avx512", "x86-avx2")
-"""Targets whose records ship as measured."""
+TARGETS = ("x86-avx512", "x86-avx2", "rpi4", "rpi3", "rpi5")
+"""Targets whose records ship."""
 
 WIDTHS = ("S", "M", "L")
 
@@ -37,7 +37,7 @@ _TIMEOUT = 120.0
 def main() -> None:
     """Tune and write what was found."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.records", description=__doc__)
-    parser.add_argument("--targets", default=",".join(CLASSES))
+    parser.add_argument("--targets", default=",".join(TARGETS))
     parser.add_argument("--widths", default="".join(WIDTHS))
     parser.add_argument("--models", default=",".join(PRESETS))
     parser.add_argument("--threads", type=int, default=1)
@@ -46,7 +46,7 @@ def main() -> None:
     operators = list(preset_operators(arguments.models.split(","), arguments.widths))
     for target in map(load, arguments.targets.split(",")):
         missing = missing_features(target, cpu_flags())
-        if missing:
+        if missing and target.core is None:
             sys.stderr.write(f"{target.name}: not run on this machine, which lacks {', '.join(missing)}\n")
         else:
             tune_all(target, operators, arguments.threads, arguments.trials)
@@ -66,18 +66,22 @@ def tune_all(target: Target, operators: Sequence[tuple[str, Operator]], threads:
     tasks = extract_tasks(operators, target, threads)
     path = Path("build/records") / f"{target.name}-{threads}"
     book, _ = load_book(target, [])
-    with open_workdir(path, target, versions(), fresh=False) as work:
-        runner = LocalRunner(_TIMEOUT, work.path / "worker.log")
-        try:
-            for event in Tuner(tasks, work, runner, Settings(trials * len(tasks)), book).run():
-                _tell(target, event)
-        finally:
-            runner.close()
-    records, _ = read_records(path / "records" / "measured.jsonl")
-    shipped = data_root("schedules") / target.name / "measured.jsonl"
+    with (
+        open_workdir(path, target, versions(), fresh=False) as work,
+        opened(Wanted(timeout=_TIMEOUT), target, work.path / "worker.log", _say) as runner,
+    ):
+        for event in Tuner(tasks, work, runner, Settings(trials * len(tasks)), book).run():
+            _tell(target, event)
+        file = f"{runner.evidence}.jsonl"
+    records, _ = read_records(path / "records" / file)
+    shipped = data_root("schedules") / target.name / file
     if not shipped.exists():
         write_atomic(shipped, "")
     update_records(shipped, records)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
 
 
 def _tell(target: Target, event: events.Event) -> None:

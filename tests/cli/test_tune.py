@@ -1,5 +1,6 @@
 import fcntl
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tvm_bnn.lowering.registry import rows_for
 from tvm_bnn.ops import Conv2d
 from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import resolve_host
-from tvm_bnn.tuning import runner
+from tvm_bnn.tuning import runners
 from tvm_bnn.tuning.records import Record, RecordLine, write_records
 from tvm_bnn.tuning.worker import Request
 
@@ -21,8 +22,14 @@ HOST = resolve_host()
 class FakeRunner:
     """Times that depend on the point alone; whoever subclasses it lets things go wrong."""
 
+    evidence = "measured"
+
     def __init__(self, _timeout: float, _log: Path) -> None:
         self.requests: list[Request] = []
+
+    def run_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, dict[str, Any]]]:
+        for request in requests:
+            yield request, self.run(request)
 
     def run(self, request: Request) -> dict[str, Any]:
         self.requests.append(request)
@@ -34,7 +41,7 @@ class FakeRunner:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "LocalRunner", FakeRunner)
+    monkeypatch.setattr(runners, "LocalRunner", FakeRunner)
 
 
 @pytest.fixture
@@ -47,7 +54,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
             requests.append(request)
             return super().run(request)
 
-    monkeypatch.setattr(runner, "LocalRunner", Open)
+    monkeypatch.setattr(runners, "LocalRunner", Open)
     return requests
 
 
@@ -111,7 +118,7 @@ def test_nothing_valid_is_an_error(cli: Cli, tmp_path: Path, monkeypatch: pytest
         def run(self, request: Request) -> dict[str, Any]:
             return {"failure": "build", "message": "no such instruction"}
 
-    monkeypatch.setattr(runner, "LocalRunner", Broken)
+    monkeypatch.setattr(runners, "LocalRunner", Broken)
     code, out, err = cli("tune", MODEL, "--trials", "4", "--work-dir", tmp_path / "w")
     assert (code, out) == (3, "")
     assert "failed (build): no such instruction" in err
@@ -124,7 +131,7 @@ def test_wrong_numbers_never_become_records(cli: Cli, tmp_path: Path, monkeypatc
                 return {"failure": "wrong", "message": "signs[0, 0]: expected 1, got 2"}
             return super().run(request)
 
-    monkeypatch.setattr(runner, "LocalRunner", Wrong)
+    monkeypatch.setattr(runners, "LocalRunner", Wrong)
     code, _, err = cli("tune", MODEL, "--trials", "6", "--work-dir", tmp_path / "w")
     assert code == 3
     assert "no valid candidate for conv2d 3x3 64->64" in err
@@ -142,7 +149,7 @@ def test_interrupted_runs_keep_what_they_found(cli: Cli, tmp_path: Path, monkeyp
                 raise KeyboardInterrupt
             return super().run(request)
 
-    monkeypatch.setattr(runner, "LocalRunner", Impatient)
+    monkeypatch.setattr(runners, "LocalRunner", Impatient)
     code, out, err = cli("tune", MODEL, "--trials", "50", "--work-dir", tmp_path / "w", "--format", "json")
     assert code == 130
     assert json.loads(out)["interrupted"] is True
@@ -263,7 +270,7 @@ def test_ties_are_shown(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         def run(self, request: Request) -> dict[str, Any]:
             return {"run_secs": [1e-4] * 3}
 
-    monkeypatch.setattr(runner, "LocalRunner", Equal)
+    monkeypatch.setattr(runners, "LocalRunner", Equal)
     arguments = ("tune", MODEL, "--work-dir", tmp_path / "w", "--trials", "12")
     (conv,) = json.loads(cli(*arguments, "--tasks", "conv", "--format", "json").out)["tasks"]
     assert conv["tie"] is True

@@ -19,3 +19,8 @@ def hang(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def process(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"run_secs": [float(os.getpid())]}
+
+
+def slow_first(request: Mapping[str, Any]) -> dict[str, Any]:
+    time.sleep(0.3 if request["seed"] == 0 else 0)
+    return {"run_secs": [1.0 + request["seed"]]}

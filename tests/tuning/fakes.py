@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from tvm_bnn.ops import Conv2d, Epilogue, Operator
 from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.spaces.lanes import Lanes
 from tvm_bnn.targets import Target, load
-from tvm_bnn.tuning.journal import Trial
+from tvm_bnn.tuning.journal import Evidence, Trial
 from tvm_bnn.tuning.records import Record, parse_record
 from tvm_bnn.tuning.task import Arm, Task, extract_tasks
 from tvm_bnn.tuning.worker import Request
@@ -92,10 +92,15 @@ def measured(request: Request) -> Outcome:
 class FakeRunner:
     """Answers at once and remembers what it was asked."""
 
-    def __init__(self, answer: Callable[[Request], Outcome] = measured) -> None:
+    def __init__(self, answer: Callable[[Request], Outcome] = measured, evidence: Evidence = "measured") -> None:
+        self.evidence = evidence
         self.answer = answer
         self.requests: list[Request] = []
 
-    def run(self, request: Request) -> Outcome:
-        self.requests.append(request)
-        return self.answer(request)
+    def run_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Outcome]]:
+        for request in requests:
+            self.requests.append(request)
+            yield request, self.answer(request)
+
+    def close(self) -> None:
+        """Nothing to end."""

@@ -13,10 +13,10 @@ from tvm_bnn.spaces.base import Setting
 from tvm_bnn.targets import load
 from tvm_bnn.tuning.plan import choose
 from tvm_bnn.tuning.records import (
+    Contender,
     Damage,
     Record,
     RecordBook,
-    RunnerUp,
     load_book,
     parse_record,
     read_records,
@@ -222,7 +222,7 @@ def test_a_runner_up_survives_the_file(tmp_path: Path) -> None:
     kept = record(runner_up=second, tie=True)
     write_records(tmp_path / "a.jsonl", [kept])
     assert read_records(tmp_path / "a.jsonl")[0] == [kept]
-    assert kept.line.runner_up == RunnerUp.model_validate(second)
+    assert kept.line.runner_up == Contender.model_validate(second)
 
 
 def test_the_faster_lowering_wins() -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.tuning import breaking
 from tests.tuning.test_worker import REQUEST
 from tvm_bnn.tuning import runner as runner_module
-from tvm_bnn.tuning.runner import LocalRunner
+from tvm_bnn.tuning.runner import LocalRunner, run_one
 from tvm_bnn.tuning.worker import measure
 
 
@@ -20,7 +20,7 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRunner]:
 def answer(runner: LocalRunner, monkeypatch: pytest.MonkeyPatch, what: object) -> dict[str, object]:
     with monkeypatch.context() as patch:
         patch.setattr(runner_module, "measure", what)
-        return runner.run(REQUEST)
+        return run_one(runner, REQUEST)
 
 
 def test_a_broken_candidate_takes_only_its_process(runner: LocalRunner, monkeypatch: pytest.MonkeyPatch) -> None:

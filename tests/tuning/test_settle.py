@@ -7,7 +7,7 @@ import pytest
 from tests.tuning.fakes import TARGET, WIDE, FakeRunner, Outcome, measured, rivals, tasks, trial
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.tuning.journal import Trial
-from tvm_bnn.tuning.records import RecordLine, RunnerUp
+from tvm_bnn.tuning.records import Contender, RecordLine
 from tvm_bnn.tuning.runner import Runner
 from tvm_bnn.tuning.settle import settle, versions
 from tvm_bnn.tuning.state import TaskState
@@ -158,7 +158,7 @@ def test_lowerings_compete_and_the_loser_stays_as_runner_up() -> None:
     assert (line.lowering, line.point, line.median_ms, line.tie) == (B, FAST.to_dict(), 2000.0, False)
     # The default is what zero trials take: that of the preferred lowering.
     assert line.default_ms == 3000.0
-    assert line.runner_up == RunnerUp(lowering=B, point=DEFAULT.to_dict(), median_ms=2200.0)
+    assert line.runner_up == Contender(lowering=B, point=DEFAULT.to_dict(), median_ms=2200.0)
 
 
 @pytest.mark.parametrize(

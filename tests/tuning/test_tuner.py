@@ -30,12 +30,13 @@ from tests.tuning.runs import (
     told,
     tune,
 )
+from tvm_bnn.errors import ToolchainError
 from tvm_bnn.ops import Operator
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.tuning import events
 from tvm_bnn.tuning import tuner as tuner_module
 from tvm_bnn.tuning.journal import Journal
-from tvm_bnn.tuning.records import write_records
+from tvm_bnn.tuning.records import read_records, write_records
 from tvm_bnn.tuning.tuner import Settings, Tuner
 from tvm_bnn.tuning.workdir import WorkDir
 from tvm_bnn.tuning.worker import Request
@@ -173,6 +174,34 @@ def test_an_interrupt_of_a_resumed_run_loses_no_record(tmp_path: Path) -> None:
     happened = tune(tmp_path, FakeRunner(after(0)), 12)
     assert finished(happened).interrupted
     assert records(tmp_path)[0].point == before.point
+
+
+@pytest.mark.parametrize("calls", [1 + 5, 1 + 12 + 2])
+def test_nothing_left_to_measure_on_keeps_what_there_is(tmp_path: Path, calls: int) -> None:
+    """Between trials, and while the winners are settled."""
+    left = itertools.count()
+
+    def answer(request: Request) -> Outcome:
+        if next(left) >= calls:
+            raise ToolchainError("expected a board, got none")
+        return measured(request)
+
+    with pytest.raises(ToolchainError, match="expected a board"):
+        tune(tmp_path, FakeRunner(answer), 12)
+    assert len(points(tmp_path)) == min(12, calls - 1)
+    assert len(records(tmp_path)) == 1
+
+
+def test_estimates_and_measurements_share_a_work_dir_and_nothing_else(tmp_path: Path) -> None:
+    tune(tmp_path, FakeRunner(evidence="estimated"), 6)
+    happened = tune(tmp_path, FakeRunner(), 8)
+    (opened,) = (event for event in happened if isinstance(event, events.Opened))
+    assert opened.held == 0
+    journal = [json.loads(line)["evidence"] for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+    assert Counter(journal) == {"estimated": 6, "measured": 8}
+    (estimate,), _ = read_records(tmp_path / "records" / "estimated.jsonl")
+    assert (estimate.line.evidence, estimate.line.runs, estimate.line.trials) == ("estimated", 3, 6)
+    assert records(tmp_path)[0].line.evidence == "measured"
 
 
 def test_a_task_without_a_valid_candidate(tmp_path: Path) -> None:

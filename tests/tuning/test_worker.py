@@ -24,7 +24,7 @@ REQUEST = Request(CONV.signature, HOST.name, 2, "popcount-lanes", POINT, repeat=
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
-    kept = (worker._build, worker._problem, worker._inputs)
+    kept = (worker.build_point, worker.problem_of, worker._inputs)
     for cache in kept:
         cache.cache_clear()
     yield
@@ -58,7 +58,7 @@ def test_a_wrong_result_is_named_and_has_no_time(monkeypatch: pytest.MonkeyPatch
 def test_an_output_left_alone_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outputs hold something else before each run, so that a kernel cannot pass on an earlier one's."""
     assert "run_secs" in measure(REQUEST.to_dict())
-    monkeypatch.setattr(worker, "_build", lambda *wanted: {"main": lambda *tensors: None})
+    monkeypatch.setattr(worker, "build_point", lambda *wanted: {"main": lambda *tensors: None})
     result = measure(REQUEST.to_dict())
     assert result["failure"] == "wrong"
     assert result["message"].endswith("got 85")
@@ -87,7 +87,7 @@ def test_a_kernel_that_refuses_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*tensors: Any) -> None:
         raise RuntimeError("first\nlast " + "x" * 1000)
 
-    monkeypatch.setattr(worker, "_build", lambda *wanted: {"main": refuse})
+    monkeypatch.setattr(worker, "build_point", lambda *wanted: {"main": refuse})
     result = measure(REQUEST.to_dict())
     assert result["failure"] == "run"
     assert result["message"].startswith("last x")
@@ -113,9 +113,9 @@ class Clock:
 
 def test_one_slow_repeat_decides_nothing() -> None:
     request = replace(REQUEST, repeat=5, limit_secs=2.0)
-    assert worker._time(Clock(9.0, 1.0, 1.1, 1.2, 1.3, 1.4), request, []) == [9.0, 1.0, 1.1, 1.2, 1.3]
-    assert worker._time(Clock(9.0, 8.0, 1.0, 1.0), request, []) == [9.0, 8.0]
-    assert worker._time(Clock(1.0, 9.0, 9.0, 9.0, 9.0), request, []) == [1.0, 9.0, 9.0, 9.0, 9.0]
+    assert worker.time_point(Clock(9.0, 1.0, 1.1, 1.2, 1.3, 1.4), None, request, []) == [9.0, 1.0, 1.1, 1.2, 1.3]
+    assert worker.time_point(Clock(9.0, 8.0, 1.0, 1.0), None, request, []) == [9.0, 8.0]
+    assert worker.time_point(Clock(1.0, 9.0, 9.0, 9.0, 9.0), None, request, []) == [1.0, 9.0, 9.0, 9.0, 9.0]
 
 
 def test_a_point_is_built_once_and_lowerings_share_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:

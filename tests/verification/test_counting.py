@@ -30,7 +30,7 @@ from tvm_bnn.verification.counting import Count, count
 from tvm_bnn.verification.operations import Operations
 
 PLAIN = Epilogue("none", outputs=("accumulator",))
-TARGETS = [load(name) for name in ("x86-amx", "x86-avx2", "cpu-portable")]
+TARGETS = [load(name) for name in ("x86-amx", "x86-avx2", "rpi4", "rpi5", "cpu-portable")]
 
 
 def counted(*tensors: Any) -> Operations:
@@ -168,7 +168,10 @@ REAL = (
 
 @pytest.mark.parametrize(("operator", "row", "target"), [case for operator in REAL for case in rows(operator)])
 def test_real_convolutions(operator: RealConv2d, row: Row, target: Target) -> None:
-    assert default_count(operator, row, target).operations.integer_ops == 2 * macs(operator)
+    """Where 128 is taken off the bytes, it is put on the sums again; borders of rows are met more than once."""
+    shifted = 3 * math.prod(operator.inputs()[0].shape) + _outputs(operator)
+    most = shifted if row.lowering.name == "signed-bytes" else 0
+    assert 0 <= default_count(operator, row, target).operations.integer_ops - 2 * macs(operator) <= most
 
 
 ATTENTION = (
@@ -182,14 +185,18 @@ def test_attention(operator: PooledAttention, row: Row, target: Target) -> None:
     """Every pixel meets the anchors, which are padded to whole vectors; only mixing goes without padding."""
     done = default_count(operator, row, target).operations
     number = math.prod(pixels(operator))
-    whole = 64 if row.lowering.name == "attention-dot" else target.lanes
+    name = row.lowering.name
+    whole = {"attention-dot": 64, "attention-bytes": 16, "attention-quads": 16}.get(name, target.lanes)
     anchors = math.ceil(operator.anchors / whole) * whole
     assert done.bops == 2 * number * anchors * operator.key_channels
     assert number * operator.anchors <= done.lookups <= number * anchors
     assert done.divisions == number
     assert number * anchors <= done.comparisons <= number * (anchors + target.lanes + 1) + done.lookups
     mixing = 2 * number * operator.anchors * operator.value_channels
-    assert mixing <= done.integer_ops <= 1.25 * mixing + 8 * operator.batch * anchors * operator.value_channels
+    # The magnitude of a difference is one operation more than a product, and half of the channels take it; what these
+    # sums have too much of is counted once a call.
+    most, laid_out = (1.5 * mixing, 10) if name == "attention-bytes" else (1.25 * mixing, 8)
+    assert mixing <= done.integer_ops <= most + laid_out * operator.batch * anchors * operator.value_channels
 
 
 def _outputs(operator: Any) -> int:

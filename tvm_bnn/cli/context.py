@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from tvm_bnn.targets import Target
     from tvm_bnn.tuning.plan import Choice
     from tvm_bnn.tuning.records import RecordBook
+    from tvm_bnn.tuning.runners import RunnerKind, Wanted
 
 _SIZE = re.compile(r"(\d+)x(\d+)")
 WORK = Path("tvm-bnn-work")
+ESTIMATED = (
+    "estimated: by a model of one core, no hardware was timed; threads, interrupts, clock and heat are left out, "
+    "and what is less than 10 % apart is in no known order"
+)
 
 
 def note(line: str) -> None:
@@ -60,6 +65,24 @@ def threads_or_all(threads: int | None) -> int:
     from tvm_bnn.targets import logical_cores
 
     return logical_cores() if threads is None else threads
+
+
+def threads_of(target: Target, threads: int | None, kind: RunnerKind | None) -> int:
+    """So many cores, or all of the board or of this host; estimates are of one.
+
+    Raises:
+        UsageError: several cores are named, and their time would be estimated.
+    """
+    if kind == "static":
+        if threads not in (None, 1):
+            raise UsageError(
+                f"--threads: expected 1, got {threads}: estimates are of one thread",
+                "measure on a board with --rpc-tracker, or leave --threads out",
+            )
+        return 1
+    if threads is None and target.is_cross() and target.cores is not None:
+        return target.cores
+    return threads_or_all(threads)
 
 
 def work_dir_of(target: Target, work_dir: Path | None) -> Path:
@@ -103,7 +126,7 @@ def _name_stale(book: RecordBook) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """What ``compile`` and ``profile`` are to work on, as the user wrote it."""
+    """What a command is to work on, as the user wrote it; ``wanted`` where it needs times."""
 
     model: str
     width: str
@@ -113,16 +136,21 @@ class Request:
     threads: int | None
     work_dir: Path | None
     records: Path | None
+    wanted: Wanted | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """The same, resolved: a model, a target, and the records to choose by."""
+    """The same, resolved: a model, a target, and the records to choose by.
+
+    ``kind`` is the runner that tells times, None where none is asked for any.
+    """
 
     model: LoadedModel
     target: Target
     threads: int
     book: RecordBook
+    kind: RunnerKind | None = None
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
@@ -155,9 +183,11 @@ def resolve(request: Request) -> Job:
     from tvm_bnn.targets import load as load_target
 
     target = load_target(request.target)
+    kind = request.wanted.kind(target) if request.wanted else None
+    threads = threads_of(target, request.threads, kind)
     model = load_model(request.model, request.width, request.input_size, request.seed)
     book = book_of(target, request.records, request.work_dir)
-    job = Job(model, target, threads_or_all(request.threads), book)
+    job = Job(model, target, threads, book, kind)
     size = "x".join(map(str, model.input_size))
     note(f"{model.name} {model.width} {size} for {target.name}, threads: {job.threads}".replace("  ", " "))
     return job

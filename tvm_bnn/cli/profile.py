@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tvm_bnn.cli import options
-from tvm_bnn.cli.context import Request, note, resolve
+from tvm_bnn.cli.context import ESTIMATED, Request, note, resolve
 from tvm_bnn.cli.show import show
 from tvm_bnn.reporting.labels import percent
 from tvm_bnn.reporting.tables import Column, Row, Table
 
 if TYPE_CHECKING:
+    from tvm_bnn.cli.context import Job
     from tvm_bnn.profiling.model import OperatorProfile, Profile
+    from tvm_bnn.tuning.runners import Wanted
 
 _COLUMNS = (
     Column("name", "name"),
@@ -47,24 +52,62 @@ def command(
     ] = 30,
     work_dir: options.WorkDirectory = None,
     records: options.Records = None,
+    runner: options.RunnerName = "auto",
+    rpc_tracker: options.RpcTracker = None,
+    rpc_key: options.RpcKey = None,
+    timeout: options.Timeout = 60,
     dump: options.Dump = None,
     output_format: options.OutputFormat = "table",
 ) -> None:
-    """Latency per operator and in total, measured on this machine."""
-    job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records))
-    from tvm_bnn.deploy.host import check_host
-    from tvm_bnn.profiling.profile import profile
+    """Latency per operator and in total: measured here or on a board, or estimated by a model of the target."""
+    from tvm_bnn.tuning.runners import Wanted
 
-    check_host(job.target.name, job.target.requires)
-    compiled = job.compile(dump)
-    note(f"measuring, passes: {warmup} to warm up, {repeat} to count")
-    measured = profile(job.model, compiled, warmup=warmup, repeat=repeat, seed=seed)
+    wanted = Wanted(runner, rpc_tracker, rpc_key, timeout)
+    job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records, wanted))
+    passes = _Passes(warmup, repeat, seed)
+    found = _estimated(job, wanted, seed) if job.kind == "static" else _measured(job, wanted, dump, passes)
+    document = found.model_dump(mode="json")
+    show(_table(found), document, document["operators"], output_format)
+    if found.evidence == "estimated":
+        note(ESTIMATED)
+
+
+@dataclass(frozen=True)
+class _Passes:
+    """How often a network is run: to warm up, and to count; ``seed`` is that of the picture."""
+
+    warmup: int
+    repeat: int
+    seed: int
+
+
+def _measured(job: Job, wanted: Wanted, dump: Path | None, passes: _Passes) -> Profile:
+    note(f"measuring, passes: {passes.warmup} to warm up, {passes.repeat} to count")
+    if job.kind == "rpc":
+        from tvm_bnn.remote.network import profile_remote
+
+        measured = profile_remote(job.model, job.compile(dump), wanted, **asdict(passes), report=note)
+    else:
+        from tvm_bnn.deploy.host import check_host
+        from tvm_bnn.profiling.profile import profile
+
+        check_host(job.target.name, job.target.requires)
+        measured = profile(job.model, job.compile(dump), **asdict(passes))
     _compare_sums(measured)
-    document = measured.model_dump(mode="json")
-    show(_table(measured), document, document["operators"], output_format)
+    return measured
+
+
+def _estimated(job: Job, wanted: Wanted, seed: int) -> Profile:
+    from tvm_bnn.profiling.estimated import estimated_profile
+    from tvm_bnn.tuning.runners import opened
+
+    note("estimating every kernel by a model of the target; nothing is timed")
+    with opened(wanted, job.target, Path(os.devnull), note) as runner:
+        return estimated_profile(job.model, job.target, job.choose, runner, seed)
 
 
 def _compare_sums(profile: Profile) -> None:
+    assert profile.total.median_ms is not None
     apart = abs(profile.operators_ms / profile.total.median_ms - 1)
     if apart > _TOLERANCE:
         note(f"sum of operators and end to end are {percent(apart)} apart: measure on an idle machine, --repeat more")
@@ -78,15 +121,26 @@ def _row(operator: OperatorProfile) -> Row:
     shown: dict[str, Any] = operator.model_dump()
     # An operator without multiply-accumulates has no speed in them.
     gops = operator.gops if operator.binary_macs + operator.real_macs else None
-    return shown | {"share": percent(operator.share), "gops": gops, "roofline": percent(operator.roofline_fraction)}
+    share, roofline = (
+        None if value is None else percent(value) for value in (operator.share, operator.roofline_fraction)
+    )
+    return shown | {"share": share, "gops": gops, "roofline": roofline}
 
 
 def _footer(profile: Profile) -> list[Row]:
     total = profile.total
     macs = sum(operator.binary_macs + operator.real_macs for operator in profile.operators)
+    whole = {
+        "name": "sum of operators",
+        "evidence": profile.evidence,
+        "median_ms": profile.operators_ms,
+        "share": percent(1),
+    }
+    if total.median_ms is None or total.p5_ms is None:
+        return [whole]
     spread = f"5%: {total.p5_ms:.3f}  95%: {total.p95_ms:.3f}  passes: {total.runs}"
     return [
-        {"name": "sum of operators", "median_ms": profile.operators_ms, "share": percent(1)},
+        whole,
         {
             "name": "end to end",
             "shape": spread,

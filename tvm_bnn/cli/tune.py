@@ -1,4 +1,4 @@
-"""``tvm-bnn tune``: find the fastest lowering and arrangement of every layer by measuring, and keep it."""
+"""``tvm-bnn tune``: find the fastest lowering and arrangement of every layer, and keep it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tvm_bnn.cli import options
-from tvm_bnn.cli.context import Request, note, resolve, work_dir_of
+from tvm_bnn.cli.context import ESTIMATED, Request, note, resolve, work_dir_of
 from tvm_bnn.cli.show import show
 from tvm_bnn.errors import UsageError
 from tvm_bnn.reporting.tables import Column, Row, Table
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from tvm_bnn.cli.context import Job
     from tvm_bnn.tuning.events import Finished
     from tvm_bnn.tuning.records import RecordLine
+    from tvm_bnn.tuning.runners import Wanted
     from tvm_bnn.tuning.state import ArmState, TaskState
     from tvm_bnn.tuning.task import Task
+    from tvm_bnn.tuning.tuner import Settings, Tuner
     from tvm_bnn.tuning.workdir import WorkDir
 
 _INTERRUPTED = 130
@@ -43,6 +45,7 @@ _RESULT_COLUMNS = (
     Column("best_ms", "tuned ms", right=True, digits=3),
     Column("gain", "gain", right=True, digits=2),
     Column("gops", "GOP/s", right=True, digits=0),
+    Column("evidence", "evidence"),
 )
 
 
@@ -57,9 +60,10 @@ def command(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; what the work dir holds is moved aside.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be tuned, measure nothing.")] = False,
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="S", min=1, help="Seconds that one trial may take.")
-    ] = 30,
+    runner: options.RunnerName = "auto",
+    rpc_tracker: options.RpcTracker = None,
+    rpc_key: options.RpcKey = None,
+    timeout: options.Timeout = 30,
     width: options.Width = "S",
     input_size: options.InputSize = None,
     seed: options.Seed = 0,
@@ -72,7 +76,11 @@ def command(
     if trials < 1:
         raise UsageError(f"--trials: expected a positive number, got {trials}", "for example --trials 320")
     held = work_dir if work_dir is not None and work_dir.is_dir() else None
-    job = resolve(Request(model, width, input_size, seed, target, threads, held, records))
+    from tvm_bnn.tuning.runners import Wanted
+    from tvm_bnn.tuning.tuner import Settings
+
+    wanted = Wanted(runner, rpc_tracker, rpc_key, timeout)
+    job = resolve(Request(model, width, input_size, seed, target, threads, held, records, wanted))
     chosen = _select(_tasks(job), tasks)
     if tasks == "list" or dry_run:
         _show_tasks(chosen, trials, output_format)
@@ -80,7 +88,7 @@ def command(
     path = work_dir_of(job.target, work_dir)
     if fresh or not path.is_dir():
         job = _without_work_dir(job, records)
-    with _tuner(job, chosen, path, trials, seed, timeout, fresh) as (tuner, work):
+    with _tuner(job, chosen, path, Settings(trials, seed), wanted, fresh) as (tuner, work):
         finished = _follow(tuner)
         _show_result(finished, work, job, output_format)
     return _INTERRUPTED if finished.interrupted else 0
@@ -120,22 +128,19 @@ def _select(tasks: list[Task], wanted: str | None) -> list[Task]:
 
 @contextmanager
 def _tuner(
-    job: Job, tasks: Sequence[Task], path: Path, trials: int, seed: int, timeout: float, fresh: bool
-) -> Iterator[tuple[Any, WorkDir]]:
-    """A tuner that has the work dir and a measuring process for itself."""
-    from tvm_bnn.deploy.host import check_host
-    from tvm_bnn.tuning.runner import LocalRunner
+    job: Job, tasks: Sequence[Task], path: Path, settings: Settings, wanted: Wanted, fresh: bool
+) -> Iterator[tuple[Tuner, WorkDir]]:
+    """A tuner that has the work dir and a runner for itself."""
+    from tvm_bnn.tuning.runners import opened
     from tvm_bnn.tuning.settle import versions
-    from tvm_bnn.tuning.tuner import Settings, Tuner
+    from tvm_bnn.tuning.tuner import Tuner
     from tvm_bnn.tuning.workdir import open_workdir
 
-    check_host(job.target.name, job.target.requires)
-    with open_workdir(path, job.target, versions(), fresh=fresh) as work:
-        runner = LocalRunner(timeout, work.path / "worker.log")
-        try:
-            yield Tuner(tasks, work, runner, Settings(trials, seed), job.book), work
-        finally:
-            runner.close()
+    with (
+        open_workdir(path, job.target, versions(), fresh=fresh) as work,
+        opened(wanted, job.target, work.path / "worker.log", note) as runner,
+    ):
+        yield Tuner(tasks, work, runner, settings, job.book), work
 
 
 def _follow(tuner: Any) -> Finished:
@@ -192,14 +197,16 @@ def _result_row(state: TaskState, record: RecordLine | None) -> dict[str, Any]:
         "gain": default / best if best and default else None,
         "gops": 2 * macs / best / 1e6 if best else None,
         "point": record.point if record else None,
+        "evidence": record.evidence if record else None,
         "tie": record.tie if record else False,
+        "finalists": len(record.finalists) if record else 0,
         "runner_up": second.model_dump() if second else None,
         "arms": [_arm(arm) for arm in state.arms],
     }
 
 
 def _arm(state: ArmState) -> dict[str, Any]:
-    """What one lowering came to, before the finalists were measured again."""
+    """What one lowering came to in its trials."""
     from tvm_bnn.tuning.state import median_seconds
 
     return {
@@ -218,7 +225,7 @@ def _show_result(finished: Finished, work: WorkDir, job: Job, output_format: Any
         "schema_version": 1,
         "target": job.target.name,
         "threads": job.threads,
-        "evidence": "measured",
+        "evidence": _evidence(job),
         "interrupted": finished.interrupted,
         "records": str(work.records),
         "tasks": rows,
@@ -226,14 +233,22 @@ def _show_result(finished: Finished, work: WorkDir, job: Job, output_format: Any
     shown = [row | {"tie": _tie(row)} for row in rows]
     show(Table(_RESULT_COLUMNS, shown, _totals(rows)), document, rows, output_format)
     note(f"records in {work.records}")
+    if _evidence(job) == "estimated":
+        note(ESTIMATED)
     if finished.interrupted:
         note("interrupted; every finished trial is kept, the same command goes on")
+
+
+def _evidence(job: Job) -> str:
+    return "estimated" if job.kind == "static" else "measured"
 
 
 def _tie(row: Row) -> str | None:
     """Whom the winner cannot be told from, for people."""
     if not row["tie"]:
         return None
+    if row["finalists"]:
+        return f"{row['finalists']} finalists"
     second = row["runner_up"]["lowering"]
     return "another point" if second == row["lowering"] else second
 
@@ -254,5 +269,6 @@ def _totals(rows: Sequence[Row]) -> list[Row]:
             "default_ms": default,
             "best_ms": best,
             "gain": default / best,
+            "evidence": known[0]["evidence"],
         }
     ]

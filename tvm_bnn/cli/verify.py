@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +18,8 @@ from tvm_bnn.reporting.labels import count, size
 from tvm_bnn.reporting.tables import Column, Row, Table
 
 if TYPE_CHECKING:
+    from tvm_bnn.cli.context import Job
+    from tvm_bnn.verification.clock import Clock
     from tvm_bnn.verification.model import Attention, Verification
 
 _COLUMNS = (
@@ -28,6 +34,7 @@ _COLUMNS = (
     Column("evidence", "evidence"),
 )
 _HUNDREDFOLD = 100
+_TIMEOUT = 120.0
 _CONVENTION = (
     "FLOPs: 2 a multiply-accumulate, whatever its bits. OPs: one of a x w bits counts a w / 64. "
     "Exponentials, divisions and comparisons are no part of either."
@@ -52,18 +59,31 @@ def command(
     output_format: options.OutputFormat = "table",
 ) -> None:
     """The attention against dense attention: counted from the loop nests, by formula, by the clock."""
-    job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records))
-    from tvm_bnn.verification.clock import clock
+    from tvm_bnn.tuning.runners import Wanted
     from tvm_bnn.verification.verify import verify
 
-    timed_by = clock(job.target, job.threads, warmup=warmup, repeat=repeat, seed=seed)
-    if timed_by.evidence == "measured":
-        note("timing dense attention too, which takes a minute on a large map")
-    found = verify(job.model, job.choose, timed_by)
+    job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records, Wanted()))
+    with _clock(job, warmup, repeat, seed) as timed_by:
+        if timed_by.evidence == "measured":
+            note("timing dense attention too, which takes a minute on a large map")
+        found = verify(job.model, job.choose, timed_by)
     show(_table(found), found.model_dump(mode="json"), [_flat(one) for one in found.attention], output_format)
     broken = [line for attention in found.attention for line in _broken(attention)]
     if broken:
         raise NumericsError("; ".join(broken), "tvm-bnn verify --format json shows every number")
+
+
+@contextmanager
+def _clock(job: Job, warmup: int, repeat: int, seed: int) -> Iterator[Clock]:
+    """What tells times of the job's target."""
+    from tvm_bnn.tuning.runners import Wanted, opened
+    from tvm_bnn.verification.clock import Modelled, clock
+
+    if job.kind != "static":
+        yield clock(job.target, job.threads, warmup=warmup, repeat=repeat, seed=seed)
+        return
+    with opened(Wanted(timeout=_TIMEOUT), job.target, Path(os.devnull), note) as runner:
+        yield Modelled(job.target, runner, seed)
 
 
 def _table(found: Verification) -> Table:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
+from tvm_bnn.tuning.journal import Evidence
 from tvm_bnn.tuning.plan import Schedule
-from tvm_bnn.tuning.records import Evidence
 
 
 class _Part(BaseModel):
@@ -15,7 +15,7 @@ class _Part(BaseModel):
 
 
 class Device(_Part):
-    """The machine that was measured."""
+    """The machine that was measured, or the core whose model it is."""
 
     name: str
     architecture: str
@@ -23,11 +23,14 @@ class Device(_Part):
 
 
 class Total(_Part):
-    """From picture to result, measured without the split into operators."""
+    """From picture to result: measured without the split into operators, or the sum of their estimates.
 
-    median_ms: float
-    p5_ms: float
-    p95_ms: float
+    An estimate has no spread and no ``runs``, and where an operator has no time there is no total.
+    """
+
+    median_ms: float | None
+    p5_ms: float | None
+    p95_ms: float | None
     runs: int
 
 
@@ -36,6 +39,9 @@ class OperatorProfile(_Part):
 
     ``share`` is of the sum over all operators, ``gops`` is 2 MACs / time in 1e9 / s, ``ops`` discounts MACs by their
     bits, ``bytes`` are compulsory, ``roofline_fraction`` is the least time the target could need / time.
+
+    Where no latency can be given these are None, and ``rank_score`` orders operators by their work instead: OPs plus
+    bytes, which is no time.
     """
 
     name: str
@@ -44,18 +50,28 @@ class OperatorProfile(_Part):
     lowering: str
     schedule: Schedule
     evidence: Evidence
-    median_ms: float
-    share: float
+    median_ms: float | None
+    share: float | None
     binary_macs: int
     real_macs: int
     ops: float
     bytes: int
-    gops: float
-    roofline_fraction: float
+    gops: float | None
+    roofline_fraction: float | None
+    rank_score: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_score(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Beside a latency there is no score."""
+        written: dict[str, Any] = handler(self)
+        return {key: value for key, value in written.items() if key != "rank_score" or value is not None}
 
 
 class Profile(_Part):
-    """Latency of a network, per operator and in total; ``input_size`` is (height, width)."""
+    """Latency of a network, per operator and in total; ``input_size`` is (height, width).
+
+    ``left_out`` says what an estimate knows nothing of.
+    """
 
     schema_version: Literal[1] = 1
     model: str
@@ -67,8 +83,15 @@ class Profile(_Part):
     device: Device
     total: Total
     operators: list[OperatorProfile]
+    left_out: list[str] = []
+
+    @model_serializer(mode="wrap")
+    def _measured_whole(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is measured leaves nothing out."""
+        written: dict[str, Any] = handler(self)
+        return {key: value for key, value in written.items() if key != "left_out" or value}
 
     @property
     def operators_ms(self) -> float:
-        """Sum of the operators' medians."""
-        return sum(operator.median_ms for operator in self.operators)
+        """Sum of the medians that there are."""
+        return sum(operator.median_ms or 0.0 for operator in self.operators)

@@ -19,12 +19,18 @@ from tvm_bnn.errors import UsageError
 from tvm_bnn.files import keep_beside, write_atomic
 from tvm_bnn.spaces.base import Point
 
+Evidence = Literal["measured", "estimated"]
+"""Wall-clock on the hardware itself, or a static model of it."""
+
 FailureKind = Literal["build", "run", "timeout", "crash", "wrong"]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Trial(BaseModel):
-    """One finished trial: a point of an operator's space and what came of it; times in seconds."""
+    """One finished trial: a point of an operator's space and what came of it; times in seconds.
+
+    ``board`` tells of the board that a remote trial ran on, and of its state before and after.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,10 +39,12 @@ class Trial(BaseModel):
     lowering: str
     space_version: int
     threads: int = Field(ge=1)
+    evidence: Evidence = "measured"
     point: dict[str, Any]
     run_secs: list[Seconds] | None = Field(None, min_length=1)
     failure: FailureKind | None = None
     message: str = ""
+    board: dict[str, Any] | None = None
 
     @field_validator("point")
     @classmethod

@@ -9,7 +9,8 @@ from tvm_bnn.lowering.registry import Row, row_named, rows_for
 from tvm_bnn.ops import Operator
 from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import Target
-from tvm_bnn.tuning.records import Evidence, Record, RecordBook
+from tvm_bnn.tuning.journal import Evidence
+from tvm_bnn.tuning.records import Record, RecordBook
 from tvm_bnn.tuning.task import extract_tasks
 
 Schedule = Literal["tuned", "transferred", "default", "fallback"]

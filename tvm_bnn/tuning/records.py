@@ -22,14 +22,13 @@ from tvm_bnn.ops import Operator, operator_from_dict
 from tvm_bnn.resources import data_root
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.targets import Target
+from tvm_bnn.tuning.journal import Evidence
 
 SCHEMA_VERSION = 1
 
-Evidence = Literal["measured", "estimated"]
 
-
-class RunnerUp(BaseModel):
-    """What came second when the finalists were measured in turn."""
+class Contender(BaseModel):
+    """A point that did not win, and its time."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -42,6 +41,8 @@ class RecordLine(BaseModel):
     """One line of a records file.
 
     ``tie`` says that the times of the runner-up and of this point overlap, so that either may be the faster.
+    ``finalists`` are the points that an estimate cannot tell from the winner; where a board is at hand they are
+    measured first.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -61,8 +62,9 @@ class RecordLine(BaseModel):
     runs: int = Field(ge=1)
     trials: int = Field(ge=1)
     default_ms: float | None = None
-    runner_up: RunnerUp | None = None
+    runner_up: Contender | None = None
     tie: bool = False
+    finalists: list[Contender] = Field(default_factory=list)
     machine: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -195,6 +197,18 @@ class RecordBook:
     def start(self, operator: Operator, threads: int, lowering: str) -> Record | None:
         """The record whose point the search of one lowering starts from; None if none comes near."""
         return self._nearest(operator, threads, {lowering})
+
+    def finalists(self, operator: Operator, lowering: str) -> list[Point]:
+        """Points of one lowering that estimates of this very operator could not tell apart, the best first."""
+        close = [
+            (contender.median_ms, Point.from_dict(contender.point))
+            for shelf in self._usable
+            for record in shelf
+            if record.operator == operator and self._own(record)
+            for contender in record.line.finalists
+            if contender.lowering == lowering
+        ]
+        return [point for _, point in sorted(close, key=lambda entry: entry[0])]
 
     def _nearest(self, operator: Operator, threads: int, lowerings: set[str]) -> Record | None:
         ranked = [

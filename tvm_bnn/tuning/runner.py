@@ -1,23 +1,42 @@
-"""The local runner: one measuring process, replaced whenever a candidate breaks it."""
+"""What measures points, and the local way: one measuring process, replaced whenever a candidate breaks it."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from tvm_bnn._tvm import popen_worker
+from tvm_bnn.tuning.journal import Evidence
 from tvm_bnn.tuning.worker import Request, measure
 
 _USES_OF_A_PROCESS = 250
 """Compiled code is never unloaded, so a process is replaced before it grows large."""
 
 
-class Runner(Protocol):
-    """Builds, checks and times one point."""
+Result = dict[str, Any]
+"""``{"run_secs": [...]}`` or ``{"failure": kind, "message": line}``."""
 
-    def run(self, request: Request) -> dict[str, Any]:
-        """``{"run_secs": [...]}`` or ``{"failure": kind, "message": line}``."""
+
+class Runner(Protocol):
+    """Builds points, checks them and tells how long they take; :attr:`evidence` says what its times are."""
+
+    @property
+    def evidence(self) -> Evidence:
+        """Whether times are measured or estimated."""
+
+    def run_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Result]]:
+        """Every request with its result; takes the next request when there is room for it."""
+
+    def close(self) -> None:
+        """End all processes."""
+
+
+def run_one(runner: Runner, request: Request) -> Result:
+    """The result of a single request."""
+    ((_, result),) = runner.run_many([request])
+    return result
 
 
 class LocalRunner:
@@ -28,13 +47,19 @@ class LocalRunner:
         log: file that receives what the measuring processes print.
     """
 
+    evidence: Evidence = "measured"
+
     def __init__(self, timeout: float, log: Path) -> None:
         self.timeout = timeout
         self._log: IO[bytes] = log.open("ab")
         self._worker = popen_worker(_USES_OF_A_PROCESS, self._log)
 
-    def run(self, request: Request) -> dict[str, Any]:
-        """``{"run_secs": [...]}`` or ``{"failure": kind, "message": line}``; never raises for a bad candidate."""
+    def run_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Result]]:
+        """One after the other; never raises for a bad candidate."""
+        for request in requests:
+            yield request, self._run(request)
+
+    def _run(self, request: Request) -> Result:
         self._worker.send(measure, (request.to_dict(),), timeout=self.timeout)
         try:
             return dict(self._worker.recv())

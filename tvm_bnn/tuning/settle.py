@@ -13,8 +13,8 @@ from tvm_bnn import __version__
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.targets import cpu_model
 from tvm_bnn.tuning.journal import Trial
-from tvm_bnn.tuning.records import Record, RecordLine, RunnerUp, parse_record
-from tvm_bnn.tuning.runner import Runner
+from tvm_bnn.tuning.records import Contender, Record, RecordLine, parse_record
+from tvm_bnn.tuning.runner import Runner, run_one
 from tvm_bnn.tuning.state import TaskState, median_seconds
 from tvm_bnn.tuning.task import Arm
 from tvm_bnn.tuning.worker import Request
@@ -116,7 +116,7 @@ def _again(measures: Measures, finalists: Sequence[_Finalist]) -> _Again:
     for _ in range(_ROUNDS):
         for finalist in finalists:
             request = replace(measures.request(finalist.arm, finalist.point), repeat=_REPEATS)
-            result = measures.runner.run(request)
+            result = run_one(measures.runner, request)
             if result.get("failure") == "wrong":
                 again.wrong[finalist.key] = result["message"]
             elif "run_secs" in result:
@@ -135,11 +135,11 @@ def _record(state: TaskState, finalists: Sequence[_Finalist], times: Times) -> R
     fastest = min(finalists, key=lambda finalist: medians[finalist.key])
     equals = [f for f in finalists if f is fastest or _overlap(times[f.key], times[fastest.key])]
     winner = min(equals, key=lambda finalist: (finalist.order, medians[finalist.key]))
-    line = _line(state, winner, medians[winner.key], np.array(times[winner.key]) * 1e3)
+    line = record_line(state, winner.arm, winner.trial, np.array(times[winner.key]) * 1e3)
     others = [finalist for finalist in finalists if finalist is not winner]
     if others:
         second = min(others, key=lambda finalist: medians[finalist.key])
-        line.runner_up = RunnerUp(
+        line.runner_up = Contender(
             lowering=second.arm.lowering, point=second.point.to_dict(), median_ms=medians[second.key]
         )
         line.tie = _overlap(times[winner.key], times[second.key])
@@ -154,9 +154,9 @@ def _overlap(left: Sequence[float], right: Sequence[float]) -> bool:
     return bool(low <= other_high and other_low <= high)
 
 
-def _line(state: TaskState, winner: _Finalist, median: float, milliseconds: np.ndarray) -> RecordLine:
-    arm = winner.arm
-    low, high = (float(value) for value in np.percentile(milliseconds, [5, 95]))
+def record_line(state: TaskState, arm: Arm, trial: Trial, milliseconds: np.ndarray) -> RecordLine:
+    """What a record says of its winner, measured here or on a board."""
+    low, median, high = (float(value) for value in np.percentile(milliseconds, [5, 50, 95]))
     return RecordLine(
         target=arm.setting.target.name,
         evidence="measured",
@@ -164,13 +164,13 @@ def _line(state: TaskState, winner: _Finalist, median: float, milliseconds: np.n
         lowering=arm.lowering,
         space=arm.row.space.name,
         space_version=arm.row.space.version,
-        point=winner.point.to_dict(),
+        point=trial.point,
         threads=arm.setting.threads,
         median_ms=median,
         p5_ms=low,
         p95_ms=high,
         runs=len(milliseconds),
         trials=len(state.trials),
-        machine=cpu_model(),
+        machine=str(trial.board["model"]) if trial.board else cpu_model(),
         versions=versions(),
     )

@@ -12,7 +12,7 @@ from tvm_bnn.tuning.task import Arm
 
 
 def starts(arm: Arm, book: RecordBook | None, states: Sequence[TaskState]) -> list[Point]:
-    """The adapted points of the nearest record, and of the nearest other task that was tried already.
+    """What estimates left undecided, the adapted points of the nearest record and of the nearest task tried already.
 
     Args:
         arm: the lowering that is about to be searched.
@@ -21,7 +21,8 @@ def starts(arm: Arm, book: RecordBook | None, states: Sequence[TaskState]) -> li
     """
     record = book.start(arm.operator, arm.setting.threads, arm.lowering) if book else None
     sibling = _nearest_sibling(arm, states)
-    found = [record.point] if record else []
+    found = [*book.finalists(arm.operator, arm.lowering)] if book else []
+    found += [record.point] if record else []
     found += [sibling] if sibling else []
     return [arm.row.space.nearest(arm.setting, point) for point in found]
 

@@ -11,14 +11,15 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tvm_bnn.errors import NoCandidateError
+from tvm_bnn.errors import NoCandidateError, ToolchainError
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.tuning import events
 from tvm_bnn.tuning.journal import Journal, Trial
 from tvm_bnn.tuning.records import Record, RecordBook, update_records
-from tvm_bnn.tuning.runner import Runner
+from tvm_bnn.tuning.runner import Result, Runner, run_one
 from tvm_bnn.tuning.search import Search
 from tvm_bnn.tuning.settle import settle
+from tvm_bnn.tuning.shortlist import shortlist
 from tvm_bnn.tuning.starts import starts
 from tvm_bnn.tuning.state import ArmState, TaskState
 from tvm_bnn.tuning.task import Arm, Task, TrialKey
@@ -71,7 +72,7 @@ class Tuner:
 
     @property
     def done(self) -> int:
-        """Trials of these tasks in the journal."""
+        """Trials of these tasks in the journal, of this runner's evidence."""
         return sum(len(state.trials) for state in self.states)
 
     def run(self) -> Iterator[events.Event]:
@@ -79,17 +80,20 @@ class Tuner:
 
         Raises:
             NoCandidateError: a task was tried and none of its candidates was valid; other records are kept.
+            ToolchainError: there is nothing left to measure on; records are kept.
         """
         yield self._open()
-        interrupted = False
+        interrupted, lost = False, None
         try:
             yield from self._search()
             records = yield from self._settled()
         except KeyboardInterrupt:
-            interrupted = True
-            settled = (settle(state, None) for state in self.states)
-            records = [record for record in settled if record is not None]
-        update_records(self.work.records / "measured.jsonl", records)
+            interrupted, records = True, self._unsettled()
+        except ToolchainError as error:
+            lost, records = error, self._unsettled()
+        update_records(self.work.records / f"{self.runner.evidence}.jsonl", records)
+        if lost is not None:
+            raise lost
         yield events.Finished(tuple(self.states), tuple(records), interrupted)
         if not interrupted:
             self._refuse_invalid()
@@ -97,7 +101,7 @@ class Tuner:
     def _open(self) -> events.Opened:
         opened = self.journal.open()
         for state in self.states:
-            state.take(opened.trials)
+            state.take([trial for trial in opened.trials if trial.evidence == self.runner.evidence])
         return events.Opened(tuple(self.states), self.done, tuple(opened.damaged))
 
     def _search(self) -> Iterator[events.Event]:
@@ -119,7 +123,7 @@ class Tuner:
         state, began = self.states[0], time.monotonic()
         failed: list[dict[str, str]] = []
         for arm in state.task.arms:
-            result = self.runner.run(self.request(arm, arm.default))
+            result = run_one(self.runner, self.request(arm, arm.default))
             if "failure" not in result:
                 return events.Preflight(state, time.monotonic() - began, self._eta())
             failed.append(result)
@@ -134,9 +138,15 @@ class Tuner:
             points = self._points(arm, min(left, max(1, len(arm.trials))))
             arm.exhausted = not points
             left -= len(points)
-            for point in points:
-                trial = self._try(state, arm, point)
+            for request, result in self.runner.run_many(self._requests(state, arm, points)):
+                trial = self._keep(arm, request, result)
                 yield events.TrialDone(state, trial, self.done, self.settings.trials, self._eta())
+
+    def _requests(self, state: TaskState, arm: ArmState, points: Sequence[Point]) -> Iterator[Request]:
+        """One for every point; what is slow by what is known when its turn comes is not measured to the end."""
+        for point in points:
+            limit = _SLOW * state.best_seconds if state.valid else None
+            yield replace(self.request(arm.arm, point), limit_secs=limit)
 
     def _points(self, state: ArmState, limit: int) -> list[Point]:
         """What to try next: the default, then adapted points of operators like this one, then what the search finds."""
@@ -153,23 +163,23 @@ class Tuner:
                 self.searches[key].learn(Point.from_dict(trial.point), trial.run_secs)
         return self.searches[key]
 
-    def _try(self, state: TaskState, arm: ArmState, point: Point) -> Trial:
-        """Measure one point, put it into the journal and teach the search."""
+    def _keep(self, arm: ArmState, request: Request, result: Result) -> Trial:
+        """Put a trial into the journal and teach the search."""
         signature, lowering, version, threads = arm.arm.key
-        limit = _SLOW * state.best_seconds if state.valid else None
         trial = Trial(
             operator=signature,
             lowering=lowering,
             space_version=version,
             threads=threads,
-            point=point.to_dict(),
-            **self.runner.run(replace(self.request(arm.arm, point), limit_secs=limit)),
+            evidence=self.runner.evidence,
+            point=dict(request.point),
+            **result,
         )
         self.journal.append(trial)
         arm.trials.append(trial)
         self._measured += 1
         if arm.arm.key in self.searches:
-            self.searches[arm.arm.key].learn(point, trial.run_secs)
+            self.searches[arm.arm.key].learn(Point.from_dict(trial.point), trial.run_secs)
         return trial
 
     def _eta(self) -> float:
@@ -188,9 +198,18 @@ class Tuner:
         for state in self.states:
             if state.valid:
                 yield events.Settling(state)
-                record = settle(state, self)
+                record = self._record(state, self)
                 records += [] if record is None else [record]
         return records
+
+    def _record(self, state: TaskState, measures: Tuner | None) -> Record | None:
+        """The winner of a task; measured ones meet again first, if there is time."""
+        return settle(state, measures) if self.runner.evidence == "measured" else shortlist(state)
+
+    def _unsettled(self) -> list[Record]:
+        """The winners by the trials as they are."""
+        settled = (self._record(state, None) for state in self.states)
+        return [record for record in settled if record is not None]
 
     def _refuse_invalid(self) -> None:
         barren = [state for state in self.states if state.trials and not state.valid]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ from tvm_bnn.tuning.inputs import Array, sample_inputs
 
 _KEPT_KERNELS = 16
 """Finalists are measured in turn: none is to be built again each time."""
+
+POISON = 85
+"""What outputs hold before a kernel is checked."""
 
 
 @dataclass(frozen=True)
@@ -54,29 +57,36 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     wanted = Request(**request)
     try:
         point = Point.from_dict(wanted.point).key
-        kernel = _build(wanted.operator, wanted.target, wanted.threads, wanted.lowering, point)
+        kernel = build_point(wanted.operator, wanted.target, wanted.threads, wanted.lowering, point)
     except Exception as error:
-        return _failed("build", error)
+        return failed("build", error)
     try:
-        if _row(wanted.operator, wanted.target, wanted.lowering).lowering.tiles:
+        if row_of(wanted.operator, wanted.target, wanted.lowering).lowering.tiles:
             require_permission()
-        problem = _problem(wanted.operator, wanted.seed)
+        problem = problem_of(wanted.operator, wanted.seed)
         inputs = _inputs(wanted.operator, wanted.target, wanted.lowering, wanted.seed)
         with running_on(tvm, wanted.threads):
-            mismatch = _compare(kernel, inputs, problem)
+            tensors = [*inputs, *problem.outputs]
+            mismatch = compare(kernel, tensors, problem.outputs, problem)
             if mismatch:
                 return {"failure": "wrong", "message": mismatch}
-            return {"run_secs": _time(kernel, wanted, [*inputs, *problem.outputs])}
+            return {"run_secs": time_point(kernel.mod, tvm.cpu(), wanted, tensors)}
     except Exception as error:
-        return _failed("run", error)
+        return failed("run", error)
 
 
-def _failed(kind: str, error: Exception) -> dict[str, Any]:
+def failed(kind: str, error: Exception) -> dict[str, Any]:
+    """A failure as plain data, by the last line of its message."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return {"failure": kind, "message": lines[-1][:500]}
 
 
-def _row(signature: str, target: str, lowering: str) -> Row:
+def row_of(signature: str, target: str, lowering: str) -> Row:
+    """The row of a lowering.
+
+    Raises:
+        ValueError: the target has no such lowering for the operator.
+    """
     operator = operator_from_signature(signature)
     row = row_named(operator, load(target), lowering)
     if row is None:
@@ -85,9 +95,10 @@ def _row(signature: str, target: str, lowering: str) -> Row:
 
 
 @functools.lru_cache(maxsize=_KEPT_KERNELS)
-def _build(signature: str, target: str, threads: int, lowering: str, point: str) -> Any:
+def build_point(signature: str, target: str, threads: int, lowering: str, point: str) -> Any:
+    """The compiled kernel of a point, given by its key."""
     operator, hardware = operator_from_signature(signature), load(target)
-    row, setting = _row(signature, target, lowering), Setting(operator, hardware, threads)
+    row, setting = row_of(signature, target, lowering), Setting(operator, hardware, threads)
     function = row.lowering.function(operator, hardware)
     return build(
         row.space.scheduled(function, setting, Point.from_dict(json.loads(point))), hardware.tvm_target(threads)
@@ -95,7 +106,7 @@ def _build(signature: str, target: str, threads: int, lowering: str, point: str)
 
 
 @dataclass(frozen=True)
-class _Problem:
+class Problem:
     """An operator with canonical inputs, tensors for its outputs, and the outputs that are expected."""
 
     operator: Operator
@@ -105,46 +116,54 @@ class _Problem:
 
 
 @functools.lru_cache(maxsize=1)
-def _problem(signature: str, seed: int) -> _Problem:
+def problem_of(signature: str, seed: int) -> Problem:
     """Kept while one operator is tuned, for all its lowerings."""
     operator = operator_from_signature(signature)
     arrays = sample_inputs(operator, seed)
     outputs = [tvm.runtime.empty(spec.shape, spec.dtype) for spec in operator.outputs()]
-    return _Problem(operator, arrays, outputs, list(operator.reference(*arrays)))
+    return Problem(operator, arrays, outputs, list(operator.reference(*arrays)))
 
 
 @functools.lru_cache(maxsize=4)
 def _inputs(signature: str, target: str, lowering: str, seed: int) -> list[Any]:
     """Tensors with the inputs, parameters packed for a lowering; as many are kept as lowerings may compete."""
-    problem, packing = _problem(signature, seed), _row(signature, target, lowering).lowering
+    problem, packing = problem_of(signature, seed), row_of(signature, target, lowering).lowering
     packed = packing.pack_inputs(problem.operator, load(target), problem.arrays)
     return [tvm.runtime.tensor(array) for array in packed]
 
 
-def _compare(kernel: Any, inputs: list[Any], problem: _Problem) -> str:
-    """Run once on poisoned outputs; what differs, or nothing."""
-    for output, array in zip(problem.outputs, problem.expected, strict=True):
-        output.copyfrom(np.full_like(array, 85))
-    kernel["main"](*inputs, *problem.outputs)
-    names = [spec.name for spec in problem.operator.outputs()]
-    for name, output, array in zip(names, problem.outputs, problem.expected, strict=True):
-        differs = output.numpy() != array
+def compare(kernel: Any, tensors: Sequence[Any], outputs: Sequence[Any], problem: Problem) -> str:
+    """Run once on poisoned outputs, which are among the tensors; what differs, or nothing."""
+    for output, array in zip(outputs, problem.expected, strict=True):
+        output.copyfrom(np.full_like(array, POISON))
+    kernel["main"](*tensors)
+    return difference(problem.operator, problem.expected, [output.numpy() for output in outputs])
+
+
+def difference(operator: Operator, expected: Sequence[Array], found: Sequence[Array]) -> str:
+    """The first value that differs, or nothing."""
+    for spec, wanted, got in zip(operator.outputs(), expected, found, strict=True):
+        differs = wanted != got
         if differs.any():
             place = tuple(int(i) for i in np.argwhere(differs)[0])
-            return f"{name}{list(place)}: expected {array[place]}, got {output.numpy()[place]}"
+            return f"{spec.name}{list(place)}: expected {wanted[place]}, got {got[place]}"
     return ""
 
 
-def _time(kernel: Any, wanted: Request, tensors: list[Any]) -> list[float]:
-    """Mean times of one run, one for each repeat.
+def time_point(module: Any, device: Any, wanted: Request, tensors: Sequence[Any]) -> list[float]:
+    """Mean times of one run, in seconds, one for each repeat.
 
     A single slow repeat may be the machine's fault, hence the second look before a candidate is given up.
+
+    Args:
+        module: with the kernel as ``main``, here or on a board.
+        device: that it runs on.
+        wanted: how to time it.
+        tensors: inputs and outputs on the device.
     """
 
     def repeats(number: int) -> list[float]:
-        evaluator = kernel.mod.time_evaluator(
-            "main", tvm.cpu(), number=1, repeat=number, min_repeat_ms=wanted.min_repeat_ms
-        )
+        evaluator = module.time_evaluator("main", device, number=1, repeat=number, min_repeat_ms=wanted.min_repeat_ms)
         return [float(seconds) for seconds in evaluator(*tensors).results]
 
     seconds: list[float] = []

@@ -1,6 +1,7 @@
 """Milliseconds of dense attention and of ours: measured where the target is this host, else estimated.
 
-An estimate is the least time by the target's peaks, of either side.
+Dense attention is then taken at the least time by the target's peaks, which favours it; ours by a model of the target's
+core where there is one, else at its least time too.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import ClassVar
 import numpy as np
 
 from tvm_bnn.ops import Operator
+from tvm_bnn.profiling.estimated import estimates
 from tvm_bnn.profiling.roofline import least_ms
 from tvm_bnn.targets import Target, cpu_flags
+from tvm_bnn.tuning.journal import Evidence
 from tvm_bnn.tuning.plan import Choice
-from tvm_bnn.tuning.records import Evidence
+from tvm_bnn.tuning.runner import Runner
 from tvm_bnn.verification import yardstick
 from tvm_bnn.verification.formulas import DENSE, Shape
 from tvm_bnn.verification.kernels import operator_times
@@ -98,8 +101,26 @@ class Estimated(Clock):
         return DenseTime({"float32 at its peak": products / speed}, (block - products) / speed)
 
 
+class Modelled(Estimated):
+    """Our kernels by a model of one core, which executes them in emulation and compares them with the reference.
+
+    Args:
+        target: with a model of its core.
+        runner: that estimates.
+        seed: of the arrays.
+    """
+
+    def __init__(self, target: Target, runner: Runner, seed: int) -> None:
+        super().__init__(target, 1)
+        self._runner, self._seed = runner, seed
+
+    def operators(self, operators: Sequence[tuple[Operator, Choice]]) -> list[float]:
+        """By the model."""
+        return estimates(operators, self.target, self._runner, self._seed)
+
+
 def clock(target: Target, threads: int, *, warmup: int, repeat: int, seed: int) -> Clock:
-    """The best clock there is for a target here."""
+    """The best clock there is for a target whose core has no model."""
     if target.requires <= cpu_flags():
         return Measured(target, threads, warmup=warmup, repeat=repeat, seed=seed)
     return Estimated(target, threads)

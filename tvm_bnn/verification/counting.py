@@ -63,14 +63,15 @@ def count(function: Any) -> Count:
     Raises:
         ValueError: a loop, a condition or a call whose operations do not follow from the code.
     """
-    lowered = _plain_loops(function)
+    lowered = plain_loops(function)
     counter = _Counter()
     counter.statement(lowered.body, Domain())
-    parameters = sum(_bytes(parameter) for parameter in lowered.params)
+    parameters = sum(buffer_bytes(parameter) for parameter in lowered.params)
     return Count(counter.total, parameters, counter.allocated)
 
 
-def _plain_loops(function: Any) -> Any:
+def plain_loops(function: Any) -> Any:
+    """The function without blocks, its buffers where they are used."""
     passes = s_tir.transform
     phases = tvm.transform.Sequential(
         [
@@ -109,7 +110,7 @@ class _Counter:
             case "AttrStmt":
                 self.statement(statement.body, domain)
             case "AllocBuffer":
-                self.allocated += _bytes(statement.buffer)
+                self.allocated += buffer_bytes(statement.buffer)
             case "BufferStore":
                 self._store(statement, domain)
             case "Evaluate":
@@ -276,5 +277,6 @@ def _width(dtype: str) -> int:
     return int(found[1]) if found else 8
 
 
-def _bytes(buffer: Any) -> int:
+def buffer_bytes(buffer: Any) -> int:
+    """Bytes of a whole buffer."""
     return math.prod(_constant(extent) for extent in buffer.shape) * _width(str(buffer.dtype)) // 8

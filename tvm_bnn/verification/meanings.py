@@ -13,6 +13,7 @@ from typing import Any
 from tvm_bnn._tvm import lanes_of
 from tvm_bnn.lowering.amx import ROW_BYTES, ROWS
 from tvm_bnn.lowering.byte_lookup import NIBBLE_BITS
+from tvm_bnn.ops.bits import WORD_BITS
 from tvm_bnn.verification.operations import Operations
 
 _TILE_BYTES = ROWS * ROW_BYTES
@@ -43,14 +44,25 @@ BY_ELEMENT: Mapping[str, Meaning] = {
     **dict.fromkeys(("exp", "exp2", "log", "sqrt", "rsqrt", "tanh", "sigmoid", "erf", "pow"), _ONE_EXPONENTIAL),
     **dict.fromkeys(("reinterpret", "likely"), _NOTHING),
     **dict.fromkeys(("tvm_bnn_saturating_sum", "tvm_bnn_saturating_difference"), _ONE_INTEGER),
-    **dict.fromkeys(("tvm_bnn_avx2_high_product", "tvm_bnn_avx512_high_product"), _HIGH_PRODUCT),
+    **dict.fromkeys((f"tvm_bnn_{name}_high_product" for name in ("avx2", "avx512", "neon")), _HIGH_PRODUCT),
+    "tvm_bnn_byte_product": _ONE_INTEGER,
+    # A difference and its magnitude.
+    "tvm_bnn_byte_difference": Meaning(Operations(integer_ops=2)),
+    "tvm_bnn_neon_lookup": Meaning(Operations(lookups=1), (0,)),
     "tvm_bnn_lookup_128": Meaning(Operations(lookups=1), (1,)),
     # The table that activations pick holds popcounts by weights: one look-up meets the bits of a nibble.
     "tvm_bnn_byte_lookup": Meaning(Operations(bops=2 * NIBBLE_BITS, lookups=1), (1,)),
+    **dict.fromkeys(("tvm_bnn_differing_bits", "tvm_bnn_common_bits"), Meaning(Operations(bops=2 * WORD_BITS))),
+    **dict.fromkeys(("tvm_bnn_sum_of_bytes", "tvm_bnn_sum_of_few_bytes"), Meaning(Operations(integer_ops=3))),
+    # A bit of every comparison, and their sum.
+    "tvm_bnn_packed_signs": Meaning(Operations(integer_ops=2 * WORD_BITS - 1)),
 }
 """Operators of TVM and of the lowerings, without their prefix."""
 
 _INSTRUCTIONS: Mapping[str, Meaning] = {
+    **dict.fromkeys(("aarch64.neon.sdot", "aarch64.neon.udot"), Meaning(Operations(integer_ops=2 * 16))),
+    "aarch64.neon.smull": Meaning(Operations(integer_ops=8)),
+    "aarch64.neon.saddlp": Meaning(Operations(integer_ops=4)),
     "x86.avx512.vpdpbusd.512": Meaning(Operations(integer_ops=2 * 64)),
     "x86.tdpbssd": Meaning(Operations(integer_ops=2 * ROWS * (ROW_BYTES // 4) * ROW_BYTES), ()),
     "x86.tileloadd64": Meaning(Operations(loaded=_TILE_BYTES), ()),
@@ -60,6 +72,7 @@ _INSTRUCTIONS: Mapping[str, Meaning] = {
 
 _BY_OPERAND: Mapping[str, Callable[[Any], Operations]] = {
     "vector.reduce.add": lambda operand: Operations(integer_ops=lanes_of(operand) - 1),
+    "vector.reduce.umin": lambda operand: Operations(comparisons=lanes_of(operand) - 1),
 }
 
 

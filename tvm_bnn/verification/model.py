@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tvm_bnn.tuning.journal import Evidence
 from tvm_bnn.tuning.plan import Schedule
-from tvm_bnn.tuning.records import Evidence
 
 
 class _Part(BaseModel):

@@ -1,0 +1,1 @@
+"""How far the static estimates can be trusted: ``python -m benchmarks.estimation``."""
