@@ -1,6 +1,8 @@
-"""Kernels of a target that this host satisfies, run and compared with the integer reference."""
+"""Kernels run and compared with the integer reference: on this host, or emulated where it is another architecture."""
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 
 from tests.strategies import random_inputs
 from tvm_bnn._tvm import build, tvm
+from tvm_bnn.deploy.link import link
+from tvm_bnn.estimation.machine import Machine
 from tvm_bnn.lowering.base import Lowering
 from tvm_bnn.ops import Operator
 from tvm_bnn.ops.tensors import Array
@@ -16,7 +20,11 @@ from tvm_bnn.targets import Target, cpu_flags, missing_features
 
 
 def require(target: Target) -> None:
-    """Skip the test where the host cannot run the target's code."""
+    """Skip the test where the target's code can neither run on the host nor be emulated."""
+    if target.is_cross():
+        for package in ("unicorn", "capstone", "elftools"):
+            pytest.importorskip(package)
+        return
     missing = missing_features(target, cpu_flags())
     if missing:
         pytest.skip(f"needs {', '.join(missing)}")
@@ -38,10 +46,27 @@ def compare(
 def run(lowering: Lowering, space: Space, setting: Setting, point: Point, arrays: list[Array]) -> list[Array]:
     """What the kernel writes, over outputs that hold something else."""
     operator, target = setting.operator, setting.target
-    inputs = [tvm.runtime.tensor(array) for array in lowering.pack_inputs(operator, target, arrays)]
-    outputs = [tvm.runtime.tensor(np.full(spec.shape, 85, spec.dtype)) for spec in operator.outputs()]
-    _kernel(lowering, space, setting, point)["main"](*inputs, *outputs)
-    return [output.numpy() for output in outputs]
+    outputs = [np.full(spec.shape, 85, spec.dtype) for spec in operator.outputs()]
+    call(_kernel(lowering, space, setting, point), target, [*lowering.pack_inputs(operator, target, arrays), *outputs])
+    return outputs
+
+
+def call(kernel: Any, target: Target, arrays: Sequence[Array]) -> None:
+    """Run a kernel once; what it writes is written back to the arrays."""
+    if target.is_cross():
+        _emulate(kernel, target, arrays)
+        return
+    tensors = [tvm.runtime.tensor(array) for array in arrays]
+    kernel["main"](*tensors)
+    for array, tensor in zip(arrays, tensors, strict=True):
+        array[...] = tensor.numpy()
+
+
+def _emulate(kernel: Any, target: Target, arrays: Sequence[Array]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "kernel.so"
+        link(kernel, library, target)
+        Machine(library, "aarch64", target.requires).run("main", arrays)
 
 
 def assembly(lowering: Lowering, space: Space, operator: Operator, target: Target) -> str:

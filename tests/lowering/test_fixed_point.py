@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tvm_bnn._tvm import build, s_tir, te, tvm
+from tests.lowering.running import call, require
+from tvm_bnn._tvm import build, s_tir, te
 from tvm_bnn.lowering.fixed_point import high_product, saturating_difference, saturating_sum
-from tvm_bnn.targets import Target, cpu_flags, load, missing_features
+from tvm_bnn.targets import Target, load
 
 COUNT = 192
 EDGES = np.array([-32768, -32767, -16385, -16384, -1, 0, 1, 2, 16383, 16384, 32766, 32767], np.int16)
@@ -39,23 +40,28 @@ def pairs() -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([left[allowed], rest[0]]), np.concatenate([right[allowed], rest[1]])
 
 
-@pytest.mark.parametrize("width", [1, 2, 8, 16, 32, 64])
-@pytest.mark.parametrize("name", ["cpu-portable", "x86-avx2", "x86-avx512"])
+@pytest.mark.parametrize("width", [1, 2, 4, 8, 16, 32, 64])
+@pytest.mark.parametrize("name", ["cpu-portable", "x86-avx2", "x86-avx512", "rpi4"])
 def test_results(name: str, width: int) -> None:
     target = load(name)
-    if missing_features(target, cpu_flags()):
-        pytest.skip(f"this machine does not run code for {name}")
+    require(target)
     left, right = pairs()
-    inputs = [tvm.runtime.tensor(array) for array in (left, right)]
-    outputs = [tvm.runtime.tensor(np.zeros(COUNT, np.int16)) for _ in range(3)]
-    kernel(target, width)["main"](*inputs, *outputs)
+    outputs = [np.zeros(COUNT, np.int16) for _ in range(3)]
+    call(kernel(target, width), target, [left, right, *outputs])
     a, b = left.astype(np.int64), right.astype(np.int64)
     wanted = [np.clip(a + b, -32768, 32767), np.clip(a - b, -32768, 32767), (a * b + 2**14) >> 15]
     for output, expected in zip(outputs, wanted, strict=True):
-        np.testing.assert_array_equal(output.numpy(), expected)
+        np.testing.assert_array_equal(output, expected)
 
 
-@pytest.mark.parametrize(("name", "width"), [("x86-avx2", 16), ("x86-avx512", 32)])
-def test_instructions(name: str, width: int) -> None:
+X86 = ("vpaddsw", "vpsubsw", "vpmulhrsw")
+NEON = ("sqadd", "sqsub", "sqrdmulh")
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "instructions"),
+    [("x86-avx2", 16, X86), ("x86-avx512", 32, X86), ("rpi4", 8, NEON), ("rpi4", 16, NEON)],
+)
+def test_instructions(name: str, width: int, instructions: tuple[str, ...]) -> None:
     assembly = kernel(load(name), width).mod.inspect_source("asm")
-    assert all(instruction in assembly for instruction in ("vpaddsw", "vpsubsw", "vpmulhrsw"))
+    assert all(instruction in assembly for instruction in instructions)

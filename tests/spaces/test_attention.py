@@ -6,7 +6,7 @@ from hypothesis import given
 from tests.strategies import LIGHT, pooled_attentions
 from tvm_bnn.lowering.pooled_attention import value_vectors
 from tvm_bnn.ops import PooledAttention
-from tvm_bnn.spaces.attention import AttentionLoops
+from tvm_bnn.spaces.attention import AttentionByteLoops, AttentionLoops, AttentionQuadLoops
 from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import Target, load, names
 
@@ -49,3 +49,15 @@ def test_channels_that_fill_no_whole_vectors_stay_together() -> None:
     for channels, vectors in ((33, 2), (1, 1), (1000, 32)):
         setting = Setting(replace(PLAIN, value_channels=channels), load("x86-avx512"), 1)
         assert {held for _, held in SPACE.tiles(setting)} == {vectors}
+
+
+@pytest.mark.parametrize(
+    ("space", "target", "sums"), [(AttentionByteLoops(), "rpi4", 2), (AttentionQuadLoops(), "rpi5", 1)]
+)
+def test_sums_and_values_of_bytes_fit_the_registers(space: AttentionByteLoops, target: str, sums: int) -> None:
+    setting = Setting(PLAIN, load(target), 1)
+    for columns, vectors in space.tiles(setting):
+        assert 156 % columns == 0
+        assert 128 % (vectors * (16 if sums == 2 else 4)) == 0
+        assert sums * (columns + 1) * vectors < 32
+    assert space.default(setting).tile in space.tiles(setting)

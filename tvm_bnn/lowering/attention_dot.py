@@ -20,7 +20,7 @@ import numpy as np
 from tvm_bnn._tvm import dtype_cast, llvm_call, register_vector_operator, te, tirx
 from tvm_bnn.lowering.base import Array, Lowering, Tensors, canonical_parameters
 from tvm_bnn.lowering.dot_lanes import FLAG, LANES, QUAD
-from tvm_bnn.lowering.pooled_attention import finished, odd_value, pixels, reciprocals
+from tvm_bnn.lowering.pooled_attention import finished, in_vectors, odd_value, pixels, reciprocals, totals
 from tvm_bnn.ops.attention import PooledAttention
 from tvm_bnn.ops.base import Operator
 from tvm_bnn.ops.bits import words_for
@@ -71,7 +71,8 @@ class PooledAttentionDot(Lowering):
         attention = cast(PooledAttention, operator)
         weight = _weights(attention, _distances(attention, tensors), tensors["table"])
         accumulator = _mix(attention, weight, tensors["value"])
-        return finished(attention, target, accumulator, LANES, reciprocals(attention, weight), tensors)
+        reciprocal = reciprocals(attention, totals(attention, weight))
+        return finished(attention, target, in_vectors(accumulator, LANES), reciprocal, tensors)
 
 
 def padded_anchors(attention: PooledAttention) -> int:

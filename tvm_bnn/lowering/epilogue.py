@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tvm_bnn._tvm import dtype_cast, sign_word, te, tirx
+from tvm_bnn._tvm import dtype_cast, te, tirx
 from tvm_bnn.lowering.fixed_point import high_product, saturating_difference, saturating_sum
+from tvm_bnn.lowering.sign_words import sign_bits, sign_word
 from tvm_bnn.ops.base import AccumulatingOperator
 from tvm_bnn.ops.bits import CHANNEL_ALIGNMENT, WORD_BITS, words_for
 from tvm_bnn.ops.epilogue import INT16_MAX, INT16_MIN, RPRELU_PARAMETERS, Epilogue
@@ -19,6 +20,8 @@ from tvm_bnn.targets import Target
 Expr = Any
 Tensors = Mapping[str, Any]
 
+_OCTET = 8
+
 
 def finish(
     operator: AccumulatingOperator,
@@ -26,6 +29,8 @@ def finish(
     accumulator: Callable[..., Expr],
     tensors: Tensors,
     offset: Callable[..., Expr] | None = None,
+    *,
+    by_octets: bool = False,
 ) -> list[Any]:
     """Output tensors, in the order of the epilogue.
 
@@ -35,6 +40,8 @@ def finish(
         accumulator: int32 by index.
         tensors: by name.
         offset: int32 by index that is added to ``add`` of an affine step ``scale``.
+        by_octets: whether signs are written as bytes [..., C / 8], the same memory, since no thread of a GPU has all
+            channels of a word; they are whole words then.
     """
     epilogue, shape = operator.epilogue, operator.accumulator_shape()
 
@@ -43,7 +50,10 @@ def finish(
         return _activated(z, index[-1], tensors, target) if epilogue.rprelu else z
 
     value = te.compute(shape, value_at, "value")
-    return [_output(name, epilogue, shape, value, tensors) for name in epilogue.outputs]
+    outputs = {name: _output(name, epilogue, shape, value, tensors, target) for name in epilogue.outputs}
+    if by_octets and "signs" in outputs:
+        outputs["signs"] = _sign_octets(shape, value, tensors["threshold"])
+    return list(outputs.values())
 
 
 def _affine(
@@ -77,7 +87,7 @@ def _saturate(value: Expr) -> Expr:
     return te.max(te.min(value, tirx.const(INT16_MAX, "int32")), tirx.const(INT16_MIN, "int32"))
 
 
-def _output(name: str, epilogue: Epilogue, shape: tuple[int, ...], value: Any, tensors: Tensors) -> Any:
+def _output(name: str, epilogue: Epilogue, shape: tuple[int, ...], value: Any, tensors: Tensors, target: Target) -> Any:
     if name in ("stream", "accumulator"):
         return value
     if name == "byte":
@@ -85,15 +95,24 @@ def _output(name: str, epilogue: Epilogue, shape: tuple[int, ...], value: Any, t
         return limited
     if name == "codes":
         return _codes(epilogue.code_bits, shape, value, tensors)
-    return _signs(shape, value, tensors["threshold"])
+    return _signs(shape, value, tensors["threshold"], target)
 
 
-def _signs(shape: tuple[int, ...], value: Any, threshold: Any) -> Any:
+def _signs(shape: tuple[int, ...], value: Any, threshold: Any, target: Target) -> Any:
     channels = shape[-1]
     if channels % CHANNEL_ALIGNMENT == 0:
         packed = (*shape[:-1], words_for(channels))
-        return te.compute(packed, lambda *i: sign_word(value, threshold, i[-1] * WORD_BITS, WORD_BITS, i[:-1]), "signs")
+        return te.compute(packed, lambda *i: sign_word(value, threshold, i[-1] * WORD_BITS, target, i[:-1]), "signs")
     return _gather_bits("signs", shape, 1, lambda index, _: value[index] >= threshold[index[-1]])
+
+
+def _sign_octets(shape: tuple[int, ...], value: Any, threshold: Any) -> Any:
+    """The bytes of the words of whole groups of channels."""
+
+    def octet(*index: Expr) -> Expr:
+        return dtype_cast("uint8", sign_bits(value, threshold, index[-1] * _OCTET, _OCTET, index[:-1]))
+
+    return te.compute((*shape[:-1], shape[-1] // _OCTET), octet, "signs")
 
 
 def _codes(bits: int, shape: tuple[int, ...], value: Any, tensors: Tensors) -> Any:

@@ -13,6 +13,7 @@ What is between, the distances and weights of a tile of pixels (``distance``, ``
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from tvm_bnn._tvm import dtype_cast, te, tirx
@@ -38,19 +39,24 @@ class PooledAttentionLanes(Plain):
         attention, lanes = cast(PooledAttention, operator), value_lanes(cast(PooledAttention, operator), target)
         weight = _weights(attention, _distances(attention, target.lanes, tensors), target.lanes, tensors["table"])
         accumulator = _mix(attention, lanes, weight, tensors["value"])
-        return finished(attention, target, accumulator, lanes, reciprocals(attention, weight), tensors)
+        reciprocal = reciprocals(attention, totals(attention, weight))
+        return finished(attention, target, in_vectors(accumulator, lanes), reciprocal, tensors)
 
 
 def finished(
-    attention: PooledAttention, target: Target, sums: Any, lanes: int, reciprocal: Any, tensors: Tensors
+    attention: PooledAttention, target: Target, numerator: Callable[..., Expr], reciprocal: Any, tensors: Tensors
 ) -> list[Any]:
-    """The outputs, from sums [N, H, W, vectors, lanes] and reciprocals [N, H, W]."""
+    """The outputs, from sums of weighted values as int32 by (n, h, w, channel) and reciprocals [N, H, W]."""
 
     def read(n: Expr, h: Expr, w: Expr, channel: Expr) -> Expr:
-        numerator = dtype_cast("int32", sums[n, h, w, channel // lanes, channel % lanes])
-        return (numerator * reciprocal[n, h, w]) >> ACCUMULATOR_SHIFT
+        return (numerator(n, h, w, channel) * reciprocal[n, h, w]) >> ACCUMULATOR_SHIFT
 
     return finish(attention, target, read, tensors)
+
+
+def in_vectors(sums: Any, lanes: int) -> Callable[..., Expr]:
+    """Sums [N, H, W, vectors, lanes] as int32 by (n, h, w, channel)."""
+    return lambda n, h, w, channel: dtype_cast("int32", sums[n, h, w, channel // lanes, channel % lanes])
 
 
 def sum_dtype(attention: PooledAttention) -> str:
@@ -101,8 +107,8 @@ def _weights(attention: PooledAttention, distance: Any, lanes: int, table: Any) 
     return te.compute((*pixels(attention), attention.anchors), weight, "weight")
 
 
-def reciprocals(attention: PooledAttention, weight: Any) -> Any:
-    """2^E over the sum of the weights [N, H, W, S or more], rounded; those beyond the last anchor do not count."""
+def totals(attention: PooledAttention, weight: Any) -> Any:
+    """Sums of the weights [N, H, W, S or more]; those beyond the last anchor do not count."""
     held = weight.shape[-1]
     anchor = te.reduce_axis((0, held), "anchor")
 
@@ -113,7 +119,11 @@ def reciprocals(attention: PooledAttention, weight: Any) -> Any:
         )
         return te.sum(real, axis=anchor)
 
-    total = te.compute(pixels(attention), counted, "total")
+    return te.compute(pixels(attention), counted, "total")
+
+
+def reciprocals(attention: PooledAttention, total: Any) -> Any:
+    """2^E over the sums of the weights [N, H, W], rounded."""
 
     def reciprocal(n: Expr, h: Expr, w: Expr) -> Expr:
         denominator = te.max(total[n, h, w], 1)

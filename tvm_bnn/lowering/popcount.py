@@ -118,14 +118,14 @@ def padded_words(conv: Conv2d, x: Any) -> Any:
     def word(n: Expr, h: Expr, k: Expr) -> Expr:
         inside = tirx.all(h >= rows, h < conv.height + rows, k >= left, k < right)
         held = x[n, h - rows, (k - left) // words, k % words]
-        return tirx.if_then_else(inside, held, _pad_word(conv, k % words_for(conv.in_channels)))
+        return tirx.if_then_else(inside, held, pad_word(conv, k % words_for(conv.in_channels)))
 
     shape = (conv.batch, conv.height + 2 * rows, right + left)
     flat = te.compute(shape, word, "pad")
     return lambda n, h, w, j: flat[n, h, w * words + j]
 
 
-def _pad_word(conv: Conv2d, word: Expr) -> Expr:
+def pad_word(conv: Conv2d, word: Expr) -> Expr:
     """The word of a pixel outside the map: zeros, or ones in the real channels."""
     if conv.pad_value == "zero":
         return tirx.const(0, "int32")

@@ -13,8 +13,9 @@ Before: one loop nest a stage, each over all pixels. After, for a tile (columns,
                 vectorised value[columns, vectors * lanes]
             signs[columns, words], byte[columns, C]
 
-What a pixel needs for itself is only ever kept for one tile, so no map of pixels by anchors exists. For
-``attention-dot`` distances and weights are vectors of bytes, and a step of the sums is an instruction of four anchors.
+What a pixel needs for itself is only ever kept for one tile, so no map of pixels by anchors exists. In the lowerings
+in bytes distances and weights are vectors of bytes. A step of the sums of ``attention-dot`` and ``attention-quads`` is
+an instruction of four anchors; a vector of the sums of ``attention-bytes`` takes two registers.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
-from tvm_bnn.lowering import attention_dot, vnni
+from tvm_bnn.lowering import attention_bytes, attention_dot, attention_quads, vnni
 from tvm_bnn.lowering.dot_lanes import LANES
+from tvm_bnn.lowering.neon_dot import UNSIGNED_QUADS
 from tvm_bnn.lowering.pooled_attention import value_lanes, value_vectors
 from tvm_bnn.ops.attention import PooledAttention
 from tvm_bnn.spaces import portable
@@ -51,17 +53,26 @@ class AttentionLoops(Space):
         registers = int(setting.target.peak("vector_registers"))
         columns = _divisors(_attention(setting).width, _MOST_COLUMNS)
         vectors = self._vector_extents(setting)
-        return [(c, v) for c in columns for v in vectors if c * v <= registers * 3 // 4 or (c, v) == (1, vectors[0])]
+        return [(c, v) for c in columns for v in vectors if self._fits(registers, c, v) or (c, v) == (1, vectors[0])]
 
     def default(self, setting: Setting) -> Point:
-        """The most products a load, with half of the registers left for operands."""
+        """The most products a load, with enough registers left for operands."""
         registers = int(setting.target.peak("vector_registers"))
 
         def merit(tile: Tile) -> tuple[float, ...]:
             columns, vectors = tile
-            return (columns * vectors <= registers // 2, columns * vectors / (columns + vectors), columns)
+            roomy = self._leaves_room(registers, columns, vectors)
+            return (roomy, columns * vectors / (columns + vectors), columns)
 
         return Point(max(self.tiles(setting), key=merit), {})
+
+    def _fits(self, registers: int, columns: int, vectors: int) -> bool:
+        """Whether a tile may be sampled."""
+        return columns * vectors <= registers * 3 // 4
+
+    def _leaves_room(self, registers: int, columns: int, vectors: int) -> bool:
+        """Whether a tile surely leaves registers for operands."""
+        return columns * vectors <= registers // 2
 
     def arrange(self, schedule: Any, setting: Setting, tile: Sequence[Any], variant: Variant) -> None:
         """Tile the value that is written, bring what it needs and what reads it beside it, unroll."""
@@ -102,11 +113,7 @@ class AttentionLoops(Space):
     def _arrange_weights(self, schedule: Any, setting: Setting) -> None:
         """Anchors in vectors, up to the least of every lane."""
         portable.vectorize_channels(schedule, schedule.get_sblock("distance"), setting.target.lanes)
-        least = schedule.get_sblock("least_lane")
-        *_, lane, vector = schedule.get_loops(least)
-        schedule.reorder(vector, lane)
-        schedule.vectorize(lane)
-        schedule.decompose_reduction(least, vector)
+        _reduce_vectors(schedule, "least_lane")
 
     def _arrange_sums(self, schedule: Any, acc: Any) -> None:
         """Sums in registers while all anchors pass."""
@@ -157,20 +164,92 @@ class AttentionDotLoops(AttentionLoops):
             schedule.vectorize(schedule.split(anchors, [None, attention_dot.BYTES], preserve_unit_iters=True)[1])
 
     def _arrange_sums(self, schedule: Any, acc: Any) -> None:
-        *_, column, vector, lane, quad, i = schedule.get_loops(acc)
-        schedule.reorder(quad, column, vector, lane, i)
-        schedule.set_scope(acc, 0, "local")
-        schedule.unroll(column)
-        schedule.unroll(vector)
-        init = schedule.decompose_reduction(acc, quad)
-        schedule.vectorize(schedule.get_loops(init)[-1])
-        schedule.tensorize(lane, vnni.NAME)
+        _tensorize_sums(schedule, acc, vnni.NAME)
 
     def _lanes(self, setting: Setting) -> int:
         return LANES
 
     def _vectors(self, setting: Setting) -> int:
         return attention_dot.channel_vectors(_attention(setting))
+
+
+class AttentionByteLoops(AttentionLoops):
+    """For ``attention-bytes``."""
+
+    name = "attention-bytes"
+    version = 1
+    by_pixel = ("reciprocal", "total", "total_lane", "weight", "least", "least_lane", "distance")
+
+    def _fits(self, registers: int, columns: int, vectors: int) -> bool:
+        """Two registers of sums a vector, two of its values, a few of weights."""
+        return 2 * (columns + 1) * vectors + 2 <= registers
+
+    def _leaves_room(self, registers: int, columns: int, vectors: int) -> bool:
+        return self._fits(registers, columns, vectors)
+
+    def _arrange_weights(self, schedule: Any, setting: Setting) -> None:
+        """Both in vectors of bytes, and so what is taken of all of them."""
+        for name in ("distance", "weight"):
+            anchors = schedule.get_loops(schedule.get_sblock(name))[-1]
+            schedule.vectorize(schedule.split(anchors, [None, attention_bytes.LANES], preserve_unit_iters=True)[1])
+        for name in ("least_lane", "total_lane"):
+            _reduce_vectors(schedule, name)
+
+    def _arrange_sums(self, schedule: Any, acc: Any) -> None:
+        *_, column, vector, half, lane, anchor = schedule.get_loops(acc)
+        schedule.reorder(anchor, column, vector, half, lane)
+        schedule.set_scope(acc, 0, "local")
+        for loop in (column, vector, half):
+            schedule.unroll(loop)
+        schedule.vectorize(lane)
+        schedule.decompose_reduction(acc, anchor)
+
+    def _lanes(self, setting: Setting) -> int:
+        return attention_bytes.LANES
+
+    def _vectors(self, setting: Setting) -> int:
+        return attention_bytes.channel_vectors(_attention(setting))
+
+
+class AttentionQuadLoops(AttentionByteLoops):
+    """For ``attention-quads``."""
+
+    name = "attention-quads"
+    root_block = "acc_update_o"
+
+    def _fits(self, registers: int, columns: int, vectors: int) -> bool:
+        """A register of sums a vector, one of its values, a few of weights."""
+        return (columns + 1) * vectors + 2 <= registers
+
+    def _arrange_sums(self, schedule: Any, acc: Any) -> None:
+        _tensorize_sums(schedule, acc, UNSIGNED_QUADS.intrinsic)
+
+    def _lanes(self, setting: Setting) -> int:
+        return attention_quads.LANES
+
+    def _vectors(self, setting: Setting) -> int:
+        return attention_quads.channel_vectors(_attention(setting))
+
+
+def _tensorize_sums(schedule: Any, acc: Any, intrinsic: str) -> None:
+    """Sums in registers, added to by an instruction over the lanes and a few anchors."""
+    *_, column, vector, lane, quad, i = schedule.get_loops(acc)
+    schedule.reorder(quad, column, vector, lane, i)
+    schedule.set_scope(acc, 0, "local")
+    schedule.unroll(column)
+    schedule.unroll(vector)
+    init = schedule.decompose_reduction(acc, quad)
+    schedule.vectorize(schedule.get_loops(init)[-1])
+    schedule.tensorize(lane, intrinsic)
+
+
+def _reduce_vectors(schedule: Any, name: str) -> None:
+    """Take vectors of a stage whose elements are its lanes one after the other."""
+    block = schedule.get_sblock(name)
+    *_, lane, vector = schedule.get_loops(block)
+    schedule.reorder(vector, lane)
+    schedule.vectorize(lane)
+    schedule.decompose_reduction(block, vector)
 
 
 def _attention(setting: Setting) -> PooledAttention:

@@ -33,8 +33,8 @@ def fuse_epilogue(schedule: Any, setting: Setting, tile: Any) -> None:
     schedule.vectorize(lane)
     schedule.unroll(vectors)
     for name in fused_outputs(setting):
-        output = schedule.get_sblock(name)
-        schedule.reverse_compute_at(output, pixel[-1], preserve_unit_loops=True)
+        output, beside = schedule.get_sblock(name), name == "byte" or group >= WORD_BITS
+        schedule.reverse_compute_at(output, pixel[-1] if beside else tile, preserve_unit_loops=True)
         if name == "byte":
             portable.vectorize_channels(schedule, output, setting.target.lanes)
 
@@ -66,5 +66,9 @@ def vector_width(setting: Setting) -> int:
 
 
 def _group(setting: Setting) -> int:
-    """Channels between two visits of a pixel: a word's where words are packed, else a vector's."""
-    return max(vector_width(setting), WORD_BITS) if portable.whole_words(setting) else vector_width(setting)
+    """Channels between two visits of a pixel: a word's where words are packed, else a vector's.
+
+    Advanced SIMD has too few registers for the parameters of a word's channels: words are packed behind the tile.
+    """
+    packs = portable.whole_words(setting) and "asimd" not in setting.target.requires
+    return max(vector_width(setting), WORD_BITS) if packs else vector_width(setting)
