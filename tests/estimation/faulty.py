@@ -1,4 +1,4 @@
-"""Small functions for a board that do what kernels must not, and one that is as it should be."""
+"""Small functions for a board that do what kernels must not, and some that are as they should be."""
 
 import functools
 from collections.abc import Callable
@@ -19,6 +19,11 @@ Value = Callable[[Any, Any], Any]
 
 def doubled(x: Any, i: Any) -> Any:
     return x[i] * 2
+
+
+def first(x: Any, i: Any) -> Any:
+    """Reads the first number only."""
+    return x[0] + i
 
 
 def beyond(x: Any, i: Any) -> Any:

@@ -8,6 +8,7 @@ import pytest
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.estimation import estimate as module
+from tvm_bnn.estimation import scaling
 from tvm_bnn.estimation.estimate import Estimate, cost, estimate, execute
 from tvm_bnn.estimation.machine import Execution
 from tvm_bnn.lowering.registry import Row, row_named, rows_for
@@ -50,8 +51,14 @@ def test_clock_and_core_make_the_difference() -> None:
     assert second.cycles == first.cycles
 
 
-def test_a_wrong_kernel_has_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
-    row, point = default(CONV)
+@pytest.mark.parametrize("rows", [8, 64])
+def test_a_wrong_kernel_has_no_price(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither where it is run to its end nor where its first rows are to stand for all."""
+    conv = Conv2d(1, rows, 64, 64, 64, epilogue=Epilogue(outputs=("signs",)))
+    monkeypatch.setattr(scaling, "_WHOLE", 1e6)
+    monkeypatch.setattr(scaling, "_PIECE", 1)
+    row, point = default(conv)
+    assert (scaling.stops(conv, point) is None) == (rows == 8)
     packing = type(row.lowering).pack_inputs
 
     def broken(*arguments: Any) -> list[Any]:
@@ -60,16 +67,9 @@ def test_a_wrong_kernel_has_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
         return packed
 
     monkeypatch.setattr(type(row.lowering), "pack_inputs", broken)
-    found = estimate(CONV, row, point, BOARD, 0)
+    found = estimate(conv, row, point, BOARD, 0)
     assert re.fullmatch(r"signs\[0, \d+, \d+, \d+\]: expected -?\d+, got -?\d+", found.mismatch)
     assert math.isinf(found.seconds)
-
-
-def test_a_wrong_cut_has_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
-    row, point = default(CONV)
-    execution = Execution({}, 0, 0)
-    monkeypatch.setattr(module, "execute", lambda *_arguments: (execution, "signs[0]: expected 1, got 2"))
-    assert estimate(CONV, row, point, BOARD, 0).mismatch == "signs[0]: expected 1, got 2"
 
 
 def test_an_output_that_is_not_written_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

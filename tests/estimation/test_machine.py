@@ -8,7 +8,7 @@ import unicorn
 from tests.estimation import faulty
 from tests.estimation.faulty import SIZE, arguments, doubled, library, machine
 from tvm_bnn.estimation.estimate import machine_for
-from tvm_bnn.estimation.machine import EmulationError, Machine
+from tvm_bnn.estimation.machine import EmulationError, Machine, Stop
 from tvm_bnn.lowering.registry import rows_for
 from tvm_bnn.ops import Conv2d, Epilogue
 from tvm_bnn.spaces.base import Setting
@@ -127,3 +127,23 @@ def test_scratch_memory_and_parallel_loops(threads: int) -> None:
     emulated = machine_for(build(function, target.tvm_target(threads)), target)
     emulated.run("main", [*row.lowering.pack_inputs(CONV, target, arrays), output])
     np.testing.assert_array_equal(output, expected)
+
+
+def test_a_kernel_that_is_stopped() -> None:
+    """Of 8192 numbers 1024 fill a page."""
+    size = 8192
+    emulated = Machine(library(doubled, size=size), "aarch64")
+    x, y = arguments(size)
+    executed = sum(emulated.run("main", [x, y]).blocks.values())
+    y[:] = -1
+    stopped = emulated.run("main", [x, y], stop=Stop(1, 4096))
+    np.testing.assert_array_equal(y[:1024], 2 * x[:1024])
+    assert (y[1024:] == -1).all()
+    assert 0 < sum(stopped.blocks.values()) < executed / 4
+
+
+def test_a_kernel_that_ends_before_it_is_stopped() -> None:
+    x, y = arguments(8192)
+    emulated = Machine(library(faulty.first, size=8192), "aarch64")
+    with pytest.raises(EmulationError, match="ended before it was stopped"):
+        emulated.run("main", [x, y], stop=Stop(0, 4096))
