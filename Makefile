@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := test
-.PHONY: tune test test-emulated lint bench records clean
+.PHONY: tune test test-emulated lint bench records reports clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -44,6 +44,9 @@ bench: $(READY)
 
 records: $(READY)
 	$(BIN)/python -m benchmarks.records
+
+reports: $(READY)
+	$(BIN)/python -m benchmarks.reports
 
 clean:
 	rm -rf $(VENV) build dist tvm-bnn-work .pytest_cache .mypy_cache .ruff_cache .hypothesis

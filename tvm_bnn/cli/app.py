@@ -18,7 +18,7 @@ from tvm_bnn.errors import TvmBnnError, UsageError
 
 PROGRAM = "tvm-bnn"
 COMMANDS = (
-    *("targets", "doctor", "tune", "compile", "profile", "verify", "run", "inspect"),
+    *("targets", "doctor", "tune", "compile", "profile", "verify", "report", "diff", "run", "inspect"),
     *("train", "evaluate", "summary"),
 )
 """One module of this package each, in the order of the help; its function ``command`` is the command."""

@@ -1,1 +1,1 @@
-"""Results as text: tables, CSV and JSON."""
+"""Results for people and programs: tables, CSV, JSON, and reports with pictures."""
