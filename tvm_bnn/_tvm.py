@@ -22,31 +22,28 @@ from tvm.script import tirx as T
 
 __all__ = [
     "T",
+    "all_lanes",
     "build",
     "dtype_cast",
     "ir",
     "lanes_of",
     "llvm_call",
+    "mask_word",
     "meta_schedule",
     "relax",
     "s_tir",
-    "sign_word",
+    "some_lanes",
     "te",
     "tirx",
     "tvm",
 ]
 
 
-def sign_word(
-    left: Any, right: Any, start: Any, lanes: int, index: tuple[Any, ...], right_index: tuple[Any, ...] = ()
-) -> Any:
-    """One int32 word whose bit i is ``left[*index, start + i] >= right[*right_index, start + i]``.
+def mask_word(mask: Any) -> Any:
+    """A vector of 32 comparisons read as one int32: one instruction where the hardware has masks.
 
-    A compare of vectors, its mask read as an integer: one instruction and a mask move where the hardware has masks.
     TVM's ``reinterpret`` checks sizes before it knows that the loads are vectors, hence the direct call.
     """
-    vector = tirx.Ramp(start, 1, lanes)
-    mask = left[(*index, vector)] >= right[(*right_index, vector)]
     return ir.Call(ir.Op.get("tirx.reinterpret"), [mask], ret_ty=ir.PrimType("int32"))
 
 
@@ -113,13 +110,16 @@ def register_intrinsic(name: str, meaning: Any, instruction: Any) -> None:
     s_tir.TensorIntrin.register(name, meaning, instruction, override=True)
 
 
-def register_vector_operator(name: str, dtype: str, lowered: Callable[..., Any]) -> Callable[..., Any]:
+def register_vector_operator(
+    name: str, dtype: str, lowered: Callable[..., Any], scalar: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
     """An operator without side effects that becomes a vector one where its loop does.
 
     Args:
         name: of the operator.
         dtype: of one element of its result.
         lowered: from the arguments, vectors or not, to what LLVM shall compute.
+        scalar: from the arguments, no vectors, to what a thread of a GPU shall compute; None where none ever does.
 
     Returns:
         What calls the operator on elements.
@@ -129,7 +129,51 @@ def register_vector_operator(name: str, dtype: str, lowered: Callable[..., Any])
     ir.register_op_attr(full, "TVectorizable", True)
     ir.register_op_attr(full, "TCallEffectKind", pure)
     tirx.op.register_intrin_lowering(full, target="llvm", f=lambda call: lowered(*call.args))
+    if scalar is not None:
+        tirx.op.register_intrin_lowering(full, target="cuda", f=lambda call: scalar(*call.args))
     return lambda *arguments: ir.Call(ir.Op.get(full), list(arguments), ret_ty=ir.PrimType(dtype))
+
+
+# TVM's own rule for CUDA knows unsigned numbers only.
+tirx.op.register_intrin_lowering(
+    "tirx.popcount", target="cuda", f=lambda call: tirx.call_pure_extern("int32", "__popc", *call.args), level=11
+)
+
+
+def viewed_parameter(function: Any, name: str, shape: tuple[int, ...], dtype: str) -> Any:
+    """The function with another shape and type of one parameter; inside, the memory is what it was."""
+    (inner,) = (parameter for parameter in function.params if str(parameter.name) == name)
+    outer = tirx.decl_buffer(shape, dtype, name)
+    parameters = [outer if parameter.same_as(inner) else parameter for parameter in function.params]
+    body = tirx.SeqStmt([tirx.DeclBuffer(inner, data=outer.data), function.body])
+    return tirx.PrimFunc(parameters, body, function.ret_type, function.attrs)
+
+
+def joined_parameters(function: Any, written: str, read: str) -> Any:
+    """The function with two parameters, one written first and one read then, as one buffer of its own."""
+    named = {str(parameter.name): parameter for parameter in function.params}
+    own = [tirx.AllocBuffer(named[written]), tirx.DeclBuffer(named[read], data=named[written].data)]
+    rest = [parameter for name, parameter in named.items() if name not in (written, read)]
+    return tirx.PrimFunc(rest, tirx.SeqStmt([*own, function.body]), function.ret_type, function.attrs)
+
+
+_CUDA_HELPERS: dict[str, str] = {}
+
+
+def add_cuda_helper(name: str, source: str) -> None:
+    """Put a device function before every CUDA source that calls it; again is harmless."""
+    _CUDA_HELPERS[name] = source
+    tvm.register_global_func("tvm_callback_cuda_postproc", _with_helpers, override=True)
+
+
+def _with_helpers(source: str, *_: Any) -> str:
+    return "".join([*(helper for name, helper in _CUDA_HELPERS.items() if name in source), source])
+
+
+def cuda_sources(module: Any) -> list[str]:
+    """The CUDA C of a compiled module or executable, one text for each of the device modules inside."""
+    imports = [inner for outer in module.imports for inner in (outer, *outer.imports)]
+    return [str(found.inspect_source()) for found in imports if found.kind == "cuda"]
 
 
 def lanes_of(value: Any) -> int:
@@ -141,3 +185,15 @@ def lanes_of(value: Any) -> int:
 def llvm_call(dtype: str, name: str, *arguments: Any) -> Any:
     """A call of an LLVM intrinsic without side effects."""
     return tirx.call_llvm_pure_intrin(dtype, name, *arguments)
+
+
+def some_lanes(value: Any, first: int, count: int) -> Any:
+    """``count`` neighbouring lanes of a vector."""
+    return tirx.Shuffle([value], [tirx.const(first + i, "int32") for i in range(count)])
+
+
+def all_lanes(values: list[Any]) -> Any:
+    """The lanes of several vectors of the same type, one after the other."""
+    if len(values) == 1:
+        return values[0]
+    return tirx.Shuffle(values, [tirx.const(i, "int32") for i in range(sum(map(lanes_of, values)))])

@@ -37,7 +37,11 @@ def test_a_board_is_shown_with_its_cores_and_its_clock(cli: Cli) -> None:
         "rpi3": ["cpu", "4", "1.2"],
     }
     boards = json.loads(cli("targets", "--format", "json").out)["targets"]
-    assert {board["name"]: board["cores"] for board in boards if board["cores"]} == {"rpi5": 4, "rpi4": 4, "rpi3": 4}
+    assert {board["name"]: board["cores"] for board in boards if board["name"].startswith("rpi")} == {
+        "rpi5": 4,
+        "rpi4": 4,
+        "rpi3": 4,
+    }
     lines = cli("targets", "rpi4").out.splitlines()
     assert [line.split()[:3] for line in lines[1:6:4]] == [["clock_ghz", "1.5", "GHz"], ["l2_bytes", "1048576", "byte"]]
 

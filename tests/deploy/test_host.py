@@ -37,9 +37,18 @@ def test_a_board_that_is_named_runs_on_another_with_its_features(monkeypatch: py
 
 
 @pytest.mark.parametrize("name", names())
-def test_features_tell_the_instruction_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_every_target_for_another_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     target = load(name)
     monkeypatch.setattr(host, "host_architecture", lambda: "x86_64")
     monkeypatch.setattr(host, "cpu_flags", lambda: target.requires)
-    with pytest.raises(ToolchainError) if target.architecture == "aarch64" else contextlib.nullcontext():
-        check_host(name, target.requires)
+    with (
+        pytest.raises(ToolchainError)
+        if target.architecture == "aarch64" or target.kind == "cuda"
+        else contextlib.nullcontext()
+    ):
+        check_host(name, target.requires, target.architecture)
+
+
+def test_code_for_a_gpu_is_refused() -> None:
+    with pytest.raises(ToolchainError, match="NVIDIA GPU"):
+        check_host("h200", frozenset())

@@ -10,7 +10,7 @@ from tvm_bnn.spaces.base import Point, Setting, Space
 from tvm_bnn.spaces.lanes import DotLoops, Lanes
 from tvm_bnn.targets import load, names
 
-TARGETS = [load(name) for name in names()]
+TARGETS = [target for target in map(load, names()) if target.kind == "cpu"]
 CONV = Conv2d(1, 12, 20, 64, 128)
 PRIME = replace(CONV, height=13, width=17)
 OPERATORS: tuple[tuple[Space, Operator], ...] = (

@@ -92,7 +92,7 @@ def test_a_board_requires_whatever_its_code_may_use(name: str) -> None:
 
 
 def test_boards_are_the_targets_with_cores_of_their_own() -> None:
-    boards = [name for name in names() if load(name).cores]
+    boards = [name for name in names() if load(name).cores and load(name).kind == "cpu"]
     assert boards == BOARDS
     for target in map(load, boards):
         assert target.architecture == "aarch64"
@@ -105,6 +105,19 @@ def test_boards_are_the_targets_with_cores_of_their_own() -> None:
 @pytest.mark.parametrize("name", BOARDS)
 def test_the_pipeline_of_a_board_is_described(name: str) -> None:
     assert (data_root("targets") / "cores" / f"{load(name).core}.toml").is_file()
+
+
+GPUS = {"h200": 90, "a100": 80, "orin": 87}
+
+
+def test_gpus() -> None:
+    found = {name: load(name) for name in names() if load(name).kind == "cuda"}
+    assert {name: target.cuda.number for name, target in found.items() if target.cuda} == GPUS
+    for target in found.values():
+        assert target.cores
+        assert target.lanes == 32
+        assert {"shared_bytes_per_block", "tensor_int8_gops_per_core"} <= set(target.facts)
+        assert target.tvm_target(1)["kind"] == "cuda"
 
 
 # Operations of one instruction of 128 bits, times how many of it issue in a cycle, by each core's pipes.

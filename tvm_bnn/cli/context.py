@@ -80,7 +80,7 @@ def threads_of(target: Target, threads: int | None, kind: RunnerKind | None) -> 
                 "measure on a board with --rpc-tracker, or leave --threads out",
             )
         return 1
-    if threads is None and target.is_cross() and target.cores is not None:
+    if threads is None and (target.is_cross() or target.kind == "cuda") and target.cores is not None:
         return target.cores
     return threads_or_all(threads)
 
@@ -113,9 +113,9 @@ def book_of(target: Target, records: Path | None, work_dir: Path | None) -> Reco
 
 
 def _name_stale(book: RecordBook) -> None:
-    from tvm_bnn.lowering.registry import ROWS
+    from tvm_bnn.lowering.registry import CUDA_ROWS, ROWS
 
-    current = {row.lowering.name: row.space.version for row in ROWS}
+    current = {row.lowering.name: row.space.version for row in (*ROWS, *CUDA_ROWS)}
     held = Counter((record.lowering, record.space_version) for record in book.stale)
     for (lowering, version), number in sorted(held.items()):
         if lowering not in current:

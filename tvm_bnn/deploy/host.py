@@ -6,6 +6,7 @@ from collections.abc import Set
 
 from tvm_bnn.errors import ToolchainError
 from tvm_bnn.targets import cpu_flags, host_architecture
+from tvm_bnn.targets.reader import read_all
 
 # A target that takes the host's instruction set names none; of those that name one, every CPU has the first feature.
 _ARM_FEATURE, _ARM = "asimd", "aarch64"
@@ -20,8 +21,14 @@ def check_host(name: str, requires: Set[str], architecture: str | None = None) -
         architecture: instruction set of the code; None where the flags tell.
 
     Raises:
-        ToolchainError: the host is of another instruction set or lacks some of the flags.
+        ToolchainError: the code is for a GPU, the host is of another instruction set or lacks some of the flags.
     """
+    target = read_all().get(name)
+    if target is not None and target.kind == "cuda":
+        raise ToolchainError(
+            f"target {name}: expected a CPU target to run here, got one for an NVIDIA GPU, which never ran on hardware",
+            "compile a bundle for it, or export candidates with tvm_bnn.tuning.offline and measure them there",
+        )
     here = host_architecture()
     wanted = architecture or (_ARM if _ARM_FEATURE in requires else here)
     if wanted != here:

@@ -47,9 +47,14 @@ class Cuda:
     arch: str
 
     @property
+    def number(self) -> int:
+        """Ten times the compute capability."""
+        return int(self.arch.removeprefix("sm_"))
+
+    @property
     def has_binary_tensor_cores(self) -> bool:
         """Whether `mma.sync.m16n8k256` of single bits exists: since `sm_80`, by the PTX ISA."""
-        return int(self.arch.removeprefix("sm_")) >= 80
+        return self.number >= 80
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.files import keep_beside, write_atomic
-from tvm_bnn.lowering.registry import ROWS, rows_for
+from tvm_bnn.lowering.registry import CUDA_ROWS, ROWS, rows_for
 from tvm_bnn.ops import Operator, operator_from_dict
 from tvm_bnn.resources import data_root
 from tvm_bnn.spaces.base import Point
@@ -90,7 +90,7 @@ class Record:
     @property
     def is_stale(self) -> bool:
         """Whether no lowering of that name has a space of that version today."""
-        current = {(row.lowering.kind, row.lowering.name, row.space.version) for row in ROWS}
+        current = {(row.lowering.kind, row.lowering.name, row.space.version) for row in (*ROWS, *CUDA_ROWS)}
         return (self.operator.kind, self.lowering, self.space_version) not in current
 
     @property
