@@ -1,6 +1,6 @@
 """``python -m benchmarks.records [--targets NAMES] [--widths SML] [--threads N] [--trials N]``: the records that ship.
 
-Tunes every operator of every preset at its native size: measured for the CPU classes that this machine can run,
+Tunes every operator of every preset at its native size, and the single layers of the benchmarks: measured for the CPU classes that this machine can run,
 estimated for boards, and writes ``schedules/<target>/<evidence>.jsonl``. Work dirs under ``build/records`` keep every trial: the same command again goes
 on where it stopped.
 """
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.layers import LAYERS
 from tvm_bnn.files import write_atomic
 from tvm_bnn.models.load import load as load_model
 from tvm_bnn.models.presets import PRESETS
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--trials", type=int, default=10, help="for every operator")
     arguments = parser.parse_args()
-    operators = list(preset_operators(arguments.models.split(","), arguments.widths))
+    operators = [*preset_operators(arguments.models.split(","), arguments.widths), *LAYERS.items()]
     for target in map(load, arguments.targets.split(",")):
         missing = missing_features(target, cpu_flags())
         if missing and target.core is None:

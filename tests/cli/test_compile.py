@@ -24,6 +24,25 @@ def test_writes_a_bundle(cli: Cli, tmp_path: Path) -> None:
     assert "2-choose_lowering.py" in [path.name for path in (tmp_path / "dump").iterdir()]
 
 
+def test_with_runtime_and_sources(cli: Cli, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    arguments = ("compile", MODEL, "-o", bundle, "--threads", "1", "--with-runtime", "--emit", "source")
+    code, out, _ = cli(*arguments)
+    assert code == 0
+    assert "in the bundle" in out
+    manifest = read_manifest(bundle)
+    verify_files(bundle, manifest)
+    assert manifest.brings_runtime
+    assert {"source/model.ll", "source/model.s", "native/tvm_bnn.h"} <= set(manifest.files)
+
+
+def test_wheels_are_looked_for_before_the_long_work(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phases, "compile_network", lambda *_: pytest.fail("compiled in vain"))
+    code, _, err = cli("compile", MODEL, "-o", tmp_path / "bundle", "--target", "rpi4", "--runtime-wheels", tmp_path)
+    assert code == 2
+    assert "--runtime-wheels: expected apache_tvm-" in err
+
+
 def test_json_is_the_manifest(cli: Cli, tmp_path: Path) -> None:
     out = cli("compile", MODEL, "-o", tmp_path / "bundle", "--format", "json").out
     assert json.loads(out) == json.loads((tmp_path / "bundle" / "manifest.json").read_text())

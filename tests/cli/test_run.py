@@ -28,7 +28,7 @@ def test_a_photograph_in_an_overlay_out(cli: Cli, tiny_bundle: Path, photograph:
 def test_table_and_csv_tell_the_classes(cli: Cli, tiny_bundle: Path, photograph: Path, tmp_path: Path) -> None:
     arguments = ("run", tiny_bundle, photograph, "-o", tmp_path / "o.png")
     heading, line = cli(*arguments).out.splitlines()
-    assert heading.split() == ["image", "overlay", "size", "classes"]
+    assert heading.split() == ["image", "overlay", "size", "network", "ms", "classes"]
     assert "600x512" in line
     (row,) = csv.DictReader(io.StringIO(cli(*arguments, "--format", "csv").out))
     assert (row["height"], row["width"]) == ("600", "512")
@@ -48,7 +48,7 @@ def test_untrained_weights_are_said_in_the_picture(
         notes.append(note)
         return Image.fromarray(image)
 
-    monkeypatch.setattr("tvm_bnn.data.picture.overlay", overlay)
+    monkeypatch.setattr("tvm_bnn.deploy.frames.overlay", overlay)
     assert cli("run", tiny_bundle, photograph, "-o", tmp_path / "o.png").code == 0
     assert notes == [None if trained else "untrained weights: the colours mean nothing"]
 
@@ -69,9 +69,35 @@ def test_a_folder_gives_a_folder_and_no_name_is_used_twice(
     cli: Cli, tiny_bundle: Path, folder: Path, tmp_path: Path
 ) -> None:
     code, out, err = cli("run", tiny_bundle, folder, "-o", tmp_path / "out", "--format", "json")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err.startswith("3 pictures in ")
     assert [Path(image["image"]).name for image in json.loads(out)["images"]] == ["a.bmp", "a.png", "b.JPG"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.bmp.png", "a.png.png", "b.png"]
+
+
+def test_times_of_the_network_and_of_the_whole(cli: Cli, tiny_bundle: Path, folder: Path, tmp_path: Path) -> None:
+    document = json.loads(cli("run", tiny_bundle, folder, "-o", tmp_path / "out", "--format", "json").out)
+    timing, times = document["timing"], [image["network_ms"] for image in document["images"]]
+    assert timing["pictures"] == 3
+    assert timing["per_second"] == pytest.approx(3 / timing["seconds"])
+    assert timing["network_ms"]["median"] == sorted(times)[1]
+    assert min(times) <= timing["network_ms"]["p5"] < timing["network_ms"]["p95"] < timing["network_ms"]["p99"]
+
+
+def test_a_folder_of_bad_pictures_alone(cli: Cli, tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "0.png").write_text("not a picture")
+    code, out, _ = cli("run", tiny_bundle, tmp_path / "in", "-o", tmp_path / "out", "--format", "json")
+    assert code == 2
+    assert json.loads(out)["timing"]["network_ms"] is None
+
+
+def test_long_runs_show_progress(
+    cli: Cli, tiny_bundle: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tvm_bnn.cli.run._PLAIN_SECONDS", 0.0)
+    err = cli("run", tiny_bundle, folder, "-o", tmp_path / "out").err
+    assert err.splitlines()[:3] == [f"[{number}/3] pictures" for number in (1, 2, 3)]
 
 
 def test_one_bad_picture_does_not_stop_the_others(cli: Cli, tiny_bundle: Path, folder: Path, tmp_path: Path) -> None:
@@ -79,7 +105,7 @@ def test_one_bad_picture_does_not_stop_the_others(cli: Cli, tiny_bundle: Path, f
     code, out, err = cli("run", tiny_bundle, folder, "-o", tmp_path / "out", "--format", "json")
     assert code == 2
     assert len(json.loads(out)["images"]) == 3
-    named, error, _ = err.splitlines()
+    named, _, error, _ = err.splitlines()
     assert named.startswith(f"{folder / '0.png'}: expected a picture")
     assert error == "tvm-bnn: error: expected 4 pictures, got 1 that cannot be used"
 

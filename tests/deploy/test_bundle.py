@@ -10,8 +10,8 @@ from torch import nn
 
 from tests.nn.nets import PICTURES, Net, ready
 from tvm_bnn.deploy.bundle import write_bundle
-from tvm_bnn.deploy.manifest import file_entry, read_manifest
-from tvm_bnn.errors import ToolchainError
+from tvm_bnn.deploy.manifest import file_entry, read_manifest, verify_files
+from tvm_bnn.errors import ToolchainError, UsageError
 from tvm_bnn.graph.phases import Compiled, compile_network
 from tvm_bnn.lowering.binary_amx import BinaryAmxConv2d
 from tvm_bnn.lowering.registry import Row
@@ -64,6 +64,43 @@ def test_the_same_network_gives_the_same_bytes(
         assert (tmp_path / "again" / name).read_bytes() == (tiny_bundle / name).read_bytes()
 
 
+def test_compiling_again_gives_the_same_bytes(
+    tiny_bundle: Path, tiny_model: LoadedModel, tiny_compiled: Compiled, tmp_path: Path
+) -> None:
+    host = tiny_compiled.target
+    shape = tiny_compiled.input_shape
+    again = compile_network(tiny_model.network, shape, host, 1, lambda operator: default_choice(operator, host, 1))
+    write_bundle(tmp_path / "again", tiny_model, again, sources=True)
+    write_bundle(tmp_path / "first", tiny_model, tiny_compiled, sources=True)
+    assert (tmp_path / "again" / "model.so").read_bytes() == (tiny_bundle / "model.so").read_bytes()
+    for name in ("manifest.json", "README.md", "source/model.ll", "source/model.s"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "first" / name).read_bytes()
+
+
+def test_with_the_runtime_everything_has_a_checksum(runtime_bundle: Path, tiny_bundle: Path) -> None:
+    manifest = read_manifest(runtime_bundle)
+    verify_files(runtime_bundle, manifest)
+    found = {path.relative_to(runtime_bundle).as_posix() for path in runtime_bundle.rglob("*") if path.is_file()}
+    assert found == {*manifest.files, "manifest.json", "README.md"}
+    assert manifest.brings_runtime
+    assert not read_manifest(tiny_bundle).brings_runtime
+    assert manifest.libraries == ("libtvm_ffi.so", "libtvm_runtime.so")
+    assert "cmake -S native" in (runtime_bundle / "README.md").read_text()
+    assert "cmake" not in (tiny_bundle / "README.md").read_text()
+
+
+def test_a_bundle_with_the_runtime_is_replaced_by_one_without(
+    runtime_bundle: Path, tiny_model: LoadedModel, tiny_compiled: Compiled, tmp_path: Path
+) -> None:
+    bundle = Path(shutil.copytree(runtime_bundle, tmp_path / "bundle"))
+    (bundle / "native" / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"also holds native/mine\.txt, which would be lost"):
+        write_bundle(bundle, tiny_model, tiny_compiled)
+    (bundle / "native" / "mine.txt").unlink()
+    write_bundle(bundle, tiny_model, tiny_compiled)
+    assert sorted(os.listdir(bundle)) == ["README.md", "manifest.json", "model.so"]
+
+
 def test_untrained_weights_are_marked(tiny_model: LoadedModel, tiny_compiled: Compiled, tmp_path: Path) -> None:
     untrained = dataclasses.replace(tiny_model, trained=False)
     assert not write_bundle(tmp_path / "bundle", untrained, tiny_compiled).trained
@@ -76,10 +113,10 @@ def test_a_bundle_says_whether_it_uses_tiles(
     """Said of the lowerings that were chosen, not of what the target could do."""
     assert not read_manifest(tiny_bundle).amx_tiles
     row = Row(BinaryAmxConv2d(), TileLoops())
-    first, *rest = tiny_compiled.operators
-    tiled = dataclasses.replace(first, choice=dataclasses.replace(first.choice, row=row))
+    stem, conv, *rest = tiny_compiled.operators
+    tiled = dataclasses.replace(conv, choice=dataclasses.replace(conv.choice, row=row))
     assert write_bundle(
-        tmp_path / "bundle", tiny_model, dataclasses.replace(tiny_compiled, steps=(tiled, *rest))
+        tmp_path / "bundle", tiny_model, dataclasses.replace(tiny_compiled, steps=(stem, tiled, *rest))
     ).amx_tiles
     assert read_manifest(tmp_path / "bundle").amx_tiles
 

@@ -24,7 +24,7 @@ def test_another_instruction_set_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(host, "host_architecture", lambda: "x86_64")
     monkeypatch.setattr(host, "cpu_flags", lambda: frozenset({"avx2"}))
     with pytest.raises(ToolchainError, match="target rpi4: expected an aarch64 CPU, got x86_64") as caught:
-        check_host("rpi4", load("rpi4").requires)
+        check_host("rpi4", load("rpi4").requires, "aarch64")
     assert "tvm-bnn tune and profile estimate" in str(caught.value.hint)
 
 

@@ -157,9 +157,9 @@ def test_ziglang_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     monkeypatch.delitem(sys.modules, "ziglang", raising=False)
     # Half an installation is none.
-    assert cross_linker(TRIPLE) == [own, "-shared", "-nostdlib"]
+    assert cross_linker(TRIPLE) == [own, "-shared", "-nostdlib", "-Wl,--strip-debug"]
     zig = compiler(package / "zig", "exit 0")
-    assert cross_linker(TRIPLE) == [zig, "ld.lld", "-shared"]
+    assert cross_linker(TRIPLE) == [zig, "ld.lld", "-shared", "--strip-debug"]
 
 
 def test_no_cross_linker_names_both(kernel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,8 @@ def test_the_command_is_shown_when_linking_across_fails(
     hide_ziglang(monkeypatch)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     compiler(tmp_path / f"{TRIPLE}-g++", 'echo "ld: no such thing" >&2; exit 1')
-    told = rf"linking failed: ld: no such thing; command: .*{TRIPLE}-g[+][+] -shared -nostdlib -o .*a\.so .*\.o$"
+    command = rf".*{TRIPLE}-g[+][+] -shared -nostdlib -Wl,--strip-debug -o .*a\.so .*\.o$"
+    told = f"linking failed: ld: no such thing; command: {command}"
     with pytest.raises(ToolchainError, match=told) as caught:
         link(kernel, tmp_path / "a.so", RPI4)
     assert "\n" not in caught.value.message

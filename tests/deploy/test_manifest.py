@@ -1,3 +1,4 @@
+import functools
 import json
 import shutil
 from collections.abc import Callable
@@ -27,11 +28,6 @@ def test_reads_what_was_written(bundle: Path) -> None:
     verify_files(bundle, manifest)
 
 
-def test_bundles_from_before_tiles_need_none(bundle: Path) -> None:
-    change(bundle, lambda data: data.pop("amx_tiles"))
-    assert not read_manifest(bundle).amx_tiles
-
-
 BROKEN: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda data: data.pop("target"), "target: Field required"),
     (lambda data: data.update(extra=1), "extra: Extra inputs are not permitted"),
@@ -39,8 +35,11 @@ BROKEN: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda data: data.update(threads=0), "threads: .*greater than or equal to 1"),
     (lambda data: data["classes"][0].update(color=[0, 0, 256]), "classes.0.color.2"),
     (lambda data: data["files"]["model.so"].update(sha256="x"), "files.model.so.sha256"),
-    (lambda data: data.update(schema_version=2), "expected schema version 1, got 2"),
-    (lambda data: data.pop("schema_version"), "expected schema version 1, got None"),
+    (lambda data: data.update(schema_version=3), "expected schema version 2, got 3"),
+    (lambda data: data.pop("schema_version"), "expected schema version 2, got None"),
+    (lambda data: data["files"].pop("model.so"), "files: expected model.so among them, got none"),
+    (lambda data: data["files"].update({"../model.so": data["files"]["model.so"]}), r"files\.\.\./model\.so"),
+    (lambda data: data["files"].update({"/model.so": data["files"]["model.so"]}), "files./model.so"),
 ]
 
 
@@ -51,15 +50,31 @@ def test_wrong_fields_are_named(bundle: Path, edit: Callable[[dict[str, Any]], A
         read_manifest(bundle)
 
 
+def at_version(version: int, data: dict[str, Any]) -> None:
+    data["schema_version"] = version
+
+
+def test_the_hint_tells_newer_from_older(bundle: Path) -> None:
+    for version, hint in ((1, "compile it again with this version"), (3, "of a newer tvm-bnn")):
+        change(bundle, functools.partial(at_version, version))
+        with pytest.raises(UsageError) as caught:
+            read_manifest(bundle)
+        assert hint in str(caught.value.hint)
+
+
 def test_what_is_not_a_bundle(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"expected a bundle, got no folder at '.*nowhere'"):
-        read_manifest(tmp_path / "nowhere")
-    for content in (None, "", "{}", "[]", '"text"', '{"format": "other"}'):
-        if content is not None:
-            (tmp_path / "manifest.json").write_text(content)
-        assert not is_bundle(tmp_path)
-        with pytest.raises(UsageError, match="expected a bundle, got a folder without the manifest"):
-            read_manifest(tmp_path)
+    (tmp_path / "file").write_text("")
+    for place, what in (("nowhere", "no folder"), ("file", "a file"), ("", "a folder without the manifest")):
+        with pytest.raises(UsageError, match=f"expected a bundle, got {what}"):
+            read_manifest(tmp_path / place)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '"text"', '{"format": "other"}', '{"format": "tvm-bnn bu', "\xff"])
+def test_what_has_another_manifest_is_no_bundle(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_bytes(content.encode("latin-1"))
+    assert not is_bundle(tmp_path)
+    with pytest.raises(UsageError, match=r"got a folder whose manifest\.json is damaged or of something else"):
+        read_manifest(tmp_path)
 
 
 def test_a_damaged_bundle_is_still_one(bundle: Path) -> None:

@@ -99,3 +99,11 @@ def test_a_failure_in_the_exchange_brings_the_old_one_back(tmp_path: Path, monke
         write(bundle, "new")
     assert (bundle / "model.so").read_text() == "old"
     assert os.listdir(tmp_path) == ["bundle"]
+
+
+def test_many_files_are_counted(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "bundle", "old")
+    for number in range(5):
+        (bundle / f"{number}.png").write_text("mine")
+    with pytest.raises(UsageError, match=r"also holds 0\.png, 1\.png, 2\.png and 2 more, which"):
+        check_place(bundle)

@@ -40,6 +40,14 @@ def test_the_default_is_a_member(setting: Setting) -> None:
     assert Quads().nearest(setting, default) == default
 
 
+def test_a_tile_of_another_map_is_taken_over_where_it_divides_this_one() -> None:
+    record = Point((1, 2, 4), {"order": "filters", "steps": 2, "words": "spread"})
+    even, odd = (Setting(replace(CONV, height=size, width=size), BOARD, 1) for size in (14, 7))
+    assert Quads().adapted(even, record) == record
+    assert Quads().nearest(odd, record) == record
+    assert Quads().adapted(odd, record) == Point(Quads().default(odd).tile, record.variant)
+
+
 @LIGHT
 @given(operator=conv2ds(groups=1) | denses())
 def test_default_and_nearest_of_any_operator(operator: Conv2d | Dense) -> None:

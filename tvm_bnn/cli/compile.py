@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,7 +13,11 @@ from tvm_bnn.cli.inspect import show_manifest
 from tvm_bnn.errors import NoCandidateError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tvm_bnn.deploy.packages import Package
     from tvm_bnn.ops import Operator
+    from tvm_bnn.targets import Target
 
 
 def command(
@@ -27,6 +31,20 @@ def command(
     require_tuned: Annotated[
         bool, typer.Option("--require-tuned", help="Refuse operators that were not tuned at this very shape.")
     ] = False,
+    with_runtime: Annotated[
+        bool, typer.Option("--with-runtime", help="Add TVM's runtime and the C interface: all that a board needs.")
+    ] = False,
+    runtime_wheels: Annotated[
+        Path | None,
+        typer.Option(
+            "--runtime-wheels",
+            metavar="DIR",
+            help="Folder of TVM's wheels for the target; by default what is installed here, else pip fetches them.",
+        ),
+    ] = None,
+    emit: Annotated[
+        Literal["so", "source"], typer.Option("--emit", help="source: add the code as people read it.")
+    ] = "so",
     work_dir: options.WorkDirectory = None,
     records: options.Records = None,
     dump: options.Dump = None,
@@ -40,9 +58,19 @@ def command(
     check_place(output)
     if require_tuned:
         _refuse_untuned(job)
+    packages = _packages(job.target, runtime_wheels) if with_runtime or runtime_wheels else None
     compiled = job.compile(dump)
     note(f"writing {output}")
-    show_manifest(output, write_bundle(output, job.model, compiled), output_format, operators=False)
+    manifest = write_bundle(output, job.model, compiled, packages=packages, sources=emit == "source")
+    show_manifest(output, manifest, output_format)
+
+
+def _packages(target: Target, wheels: Path | None) -> Mapping[str, Package]:
+    """Those that hold the runtime for a target."""
+    from tvm_bnn.deploy.packages import for_architecture
+    from tvm_bnn.targets import host_architecture
+
+    return for_architecture(target.architecture or host_architecture(), wheels, note)
 
 
 def _refuse_untuned(job: Job) -> None:

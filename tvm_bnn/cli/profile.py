@@ -91,7 +91,7 @@ def _measured(job: Job, wanted: Wanted, dump: Path | None, passes: _Passes) -> P
         from tvm_bnn.deploy.host import check_host
         from tvm_bnn.profiling.profile import profile
 
-        check_host(job.target.name, job.target.requires)
+        check_host(job.target.name, job.target.requires, job.target.architecture)
         measured = profile(job.model, job.compile(dump), **asdict(passes))
     _compare_sums(measured)
     return measured

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,17 +20,19 @@ from tvm_bnn.reporting.labels import percent
 from tvm_bnn.reporting.tables import Column, Row, Table
 
 if TYPE_CHECKING:
-    from tvm_bnn.data.picture import ClassInfo, UInt8
+    from tvm_bnn.deploy.frames import Frame, Job
     from tvm_bnn.deploy.runner import Runner
 
 _COLUMNS = (
     Column("image", "image"),
     Column("overlay", "overlay"),
     Column("size", "size"),
+    Column("network_ms", "network ms"),
     Column("classes", "classes"),
 )
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
-_UNTRAINED = "untrained weights: the colours mean nothing"
+_PLAIN_SECONDS = 5.0
+"""Without a terminal a line of progress is written at most this often."""
 
 
 def command(
@@ -37,28 +42,45 @@ def command(
         Path, typer.Option("-o", "--output", metavar="OUT", help="The overlay, a PNG file; for a folder, a folder.")
     ],
     threads: options.Threads = None,
+    rpc_tracker: options.RpcTracker = None,
+    rpc_key: options.RpcKey = None,
+    timeout: options.Timeout = 60,
     output_format: options.OutputFormat = "table",
 ) -> None:
-    """Segment a picture or a folder of pictures, and lay the classes over them."""
-    jobs = _jobs(image, output)
-    from tvm_bnn.deploy.runner import Runner
+    """Segment a picture or a folder of pictures, here or on a board, and lay the classes over them."""
+    pairs = _jobs(image, output)
+    from tvm_bnn.deploy.frames import Job
 
-    segmenter = _Segmenter(Runner.load(bundle, threads))
-    rows, failed = [], 0
-    for picture, overlay in jobs:
-        try:
-            rows.append(segmenter.segment(picture, overlay))
-        except UsageError as error:
-            if picture == image:
-                raise
-            failed += 1
-            note(f"{picture}: {error.message}")
-    table = Table(_COLUMNS, [_readable(row) for row in rows])
-    show(
-        table, {"schema_version": 1, "bundle": str(bundle), "images": rows}, [_flat(row) for row in rows], output_format
-    )
+    jobs = [Job(*pair) for pair in pairs]
+    with _runner(bundle, threads, rpc_tracker, rpc_key, timeout) as runner:
+        began = time.perf_counter()
+        frames = _segmented(runner, jobs, single=not image.is_dir())
+        timing = _timing(frames, time.perf_counter() - began)
+    rows = [_row(frame) for frame in frames]
+    document = {"schema_version": 1, "bundle": str(bundle), "timing": timing, "images": rows}
+    show(Table(_COLUMNS, [_readable(row) for row in rows]), document, [_flat(row) for row in rows], output_format)
+    if image.is_dir() and frames:
+        note(_told(timing))
+    failed = len(jobs) - len(frames)
     if failed:
         raise UsageError(f"expected {len(jobs)} pictures, got {failed} that cannot be used", "they are named above")
+
+
+@contextmanager
+def _runner(
+    bundle: Path, threads: int | None, tracker: str | None, key: str | None, timeout: float
+) -> Iterator[Runner]:
+    """The bundle's network, on this host or on a board that a tracker knows."""
+    if tracker is None:
+        from tvm_bnn.deploy.runner import Runner
+
+        yield Runner.load(bundle, threads)
+        return
+    from tvm_bnn.remote.network import remote_runner
+    from tvm_bnn.tuning.runners import Wanted
+
+    with remote_runner(bundle, Wanted("rpc", tracker, key, timeout), threads) as runner:
+        yield runner
 
 
 def _jobs(image: Path, output: Path) -> list[tuple[Path, Path]]:
@@ -83,50 +105,78 @@ def _folder_jobs(folder: Path, output: Path) -> list[tuple[Path, Path]]:
     return [(path, output / f"{path.stem if stems[path.stem] == 1 else path.name}.png") for path in pictures]
 
 
-@dataclass(frozen=True)
-class _Segmenter:
-    """A loaded network between pictures of any size."""
+def _segmented(runner: Runner, jobs: Sequence[Job], *, single: bool) -> list[Frame]:
+    """The pictures that went well; the others are named, unless the only one is at fault."""
+    from tvm_bnn.deploy.frames import Failure, segmented
 
-    runner: Runner
+    frames = []
+    with _progress(len(jobs)) as done:
+        for outcome in segmented(runner, jobs):
+            if not isinstance(outcome, Failure):
+                frames.append(outcome)
+            elif single:
+                raise outcome.error
+            else:
+                note(f"{outcome.job.picture}: {outcome.error.message}")
+            done()
+    return frames
 
-    def segment(self, picture: Path, destination: Path) -> dict[str, Any]:
-        """Write one overlay; what was found."""
-        from tvm_bnn.data.picture import labels_to_size, load_picture, overlay, resize_to, save_png
 
-        image = load_picture(picture)
-        labels = self.runner.run(resize_to(image, self.runner.manifest.input_size))
-        labels = labels_to_size(labels, (image.shape[0], image.shape[1]))
-        save_png(overlay(image, labels, self._classes(), self._note()), destination)
-        return {
-            "image": str(picture),
-            "overlay": str(destination),
-            "height": image.shape[0],
-            "width": image.shape[1],
-            "classes": self._shares(labels),
-        }
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """Something to call after each picture."""
+    if sys.stderr.isatty() and total > 1:
+        from rich.console import Console
+        from rich.progress import Progress
 
-    def _classes(self) -> list[ClassInfo]:
-        from tvm_bnn.data.picture import ClassInfo
+        with Progress(console=Console(stderr=True), transient=True) as live:
+            bar = live.add_task("pictures", total=total)
+            yield lambda: live.advance(bar)
+        return
+    number, last = 0, time.monotonic()
 
-        return [ClassInfo(entry.name, entry.color) for entry in self.runner.manifest.classes]
+    def done() -> None:
+        nonlocal number, last
+        number += 1
+        if time.monotonic() - last >= _PLAIN_SECONDS:
+            last = time.monotonic()
+            note(f"[{number}/{total}] pictures")
 
-    def _note(self) -> str | None:
-        return None if self.runner.manifest.trained else _UNTRAINED
+    yield done
 
-    def _shares(self, labels: UInt8) -> dict[str, float]:
-        """Share of the pixels by class, the classes that occur."""
-        import numpy as np
 
-        counts = np.bincount(labels.ravel(), minlength=256)
-        return {
-            entry.name: int(counts[label]) / labels.size
-            for label, entry in enumerate(self.runner.manifest.classes)
-            if counts[label]
-        }
+def _timing(frames: Sequence[Frame], seconds: float) -> dict[str, Any]:
+    """Pictures a second from the first read to the last written, and what the network took of one."""
+    import numpy as np
+
+    network = None
+    if frames:
+        values = np.percentile([frame.milliseconds for frame in frames], [50, 5, 95, 99])
+        network = dict(zip(("median", "p5", "p95", "p99"), map(float, values), strict=True))
+    return {"pictures": len(frames), "seconds": seconds, "per_second": len(frames) / seconds, "network_ms": network}
+
+
+def _told(timing: dict[str, Any]) -> str:
+    took = timing["network_ms"]
+    return (
+        f"{timing['pictures']} pictures in {timing['seconds']:.1f} s, {timing['per_second']:.1f} a second; network "
+        f"{took['median']:.1f} ms (p5 {took['p5']:.1f}, p95 {took['p95']:.1f}, p99 {took['p99']:.1f})"
+    )
+
+
+def _row(frame: Frame) -> Row:
+    return {
+        "image": str(frame.job.picture),
+        "overlay": str(frame.job.overlay),
+        "height": frame.height,
+        "width": frame.width,
+        "network_ms": frame.milliseconds,
+        "classes": frame.shares,
+    }
 
 
 def _readable(row: Row) -> Row:
-    return {**_flat(row), "size": f"{row['height']}x{row['width']}"}
+    return {**_flat(row), "size": f"{row['height']}x{row['width']}", "network_ms": f"{row['network_ms']:.1f}"}
 
 
 def _flat(row: Row) -> Row:

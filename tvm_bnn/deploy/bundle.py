@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from tvm_bnn._tvm import cuda_sources
+from tvm_bnn.deploy.elf import read_elf
 from tvm_bnn.deploy.link import link
+from tvm_bnn.deploy.machine_code import machine_code
 from tvm_bnn.deploy.manifest import (
     LIBRARY,
     MANIFEST,
+    NATIVE,
     README,
+    RUNTIME,
     ClassEntry,
+    FileEntry,
     Manifest,
     OperatorEntry,
     TensorContract,
     file_entry,
 )
+from tvm_bnn.deploy.packages import Package
 from tvm_bnn.deploy.place import aside, check_place, written
+from tvm_bnn.deploy.readable import readable_sources
+from tvm_bnn.deploy.runtime_files import libraries_for, runtime_files
+from tvm_bnn.deploy.sizes import sizes
+from tvm_bnn.errors import UsageError
 from tvm_bnn.files import flush, write_atomic
 from tvm_bnn.graph.choose import Placed
 from tvm_bnn.graph.ordinary import Executed, Ordinary
@@ -44,28 +55,75 @@ labels = Runner.load(".").run(resize_to(load_picture("picture.jpg"), {size}))
 From a shell, with an overlay as the result: `tvm-bnn run . picture.jpg -o overlay.png`. What the bundle needs and holds
 is in `{manifest}`; `tvm-bnn inspect .` shows it.
 """
+_README_NATIVE = """
+From C or C++, with nothing but a compiler, its C++ library and what is in this folder: `{native}/tvm_bnn.h` is the
+interface, `{native}/examples` shows its use, and `{runtime}` holds Apache TVM's libraries and their licences.
+
+```
+cmake -S {native} -B build && cmake --build build
+build/segment . picture.ppm labels.pgm
+```
+"""
 
 
-def write_bundle(path: Path, model: LoadedModel, compiled: Compiled) -> Manifest:
+def write_bundle(
+    path: Path,
+    model: LoadedModel,
+    compiled: Compiled,
+    *,
+    packages: Mapping[str, Package] | None = None,
+    sources: bool = False,
+) -> Manifest:
     """Write a compiled network as a bundle, in place of an older one if there is one.
 
     The same network, records and versions give the same bytes.
 
+    Args:
+        path: of the folder.
+        model: what was compiled.
+        compiled: the same as an executable.
+        packages: whose runtime libraries are to be in the bundle, for its instruction set; None leaves them out.
+        sources: whether the code is to be in it as people read it, too.
+
     Raises:
-        UsageError: something else is at ``path``, or it cannot be written.
+        UsageError: something else is at ``path``, it cannot be written, or the packages are for another instruction
+            set or incomplete.
         ToolchainError: the library cannot be linked.
     """
     check_place(path)
     with written(path), aside(path) as folder:
-        link(compiled.executable, folder / LIBRARY)
-        flush(folder / LIBRARY)
-        manifest = _manifest(model, compiled, folder / LIBRARY)
+        library = folder / LIBRARY
+        link(compiled.executable, library, compiled.target)
+        flush(library)
+        libraries = libraries_for(library.read_bytes())
+        files = readable_sources(compiled.executable) if sources else {}
+        files |= machine_code(cuda_sources(compiled.executable.mod), compiled.target)
+        if packages is not None:
+            files |= runtime_files(libraries, packages)
+        for name, content in files.items():
+            write_atomic(folder / name, content)
+        _check_architectures(folder, libraries if packages is not None else ())
+        entries = {name: file_entry(folder / name) for name in (LIBRARY, *files)}
+        manifest = _manifest(model, compiled, library, libraries, entries)
         write_atomic(folder / README, _readme(manifest))
         write_atomic(folder / MANIFEST, manifest.to_json())
     return manifest
 
 
-def _manifest(model: LoadedModel, compiled: Compiled, library: Path) -> Manifest:
+def _check_architectures(folder: Path, libraries: Iterable[str]) -> None:
+    wanted = read_elf(folder / LIBRARY).architecture
+    for name in libraries:
+        found = read_elf(folder / RUNTIME / name).architecture
+        if found != wanted:
+            raise UsageError(
+                f"expected TVM's runtime for {wanted}, got {name} for {found}",
+                f"name a folder with wheels for {wanted} with --runtime-wheels",
+            )
+
+
+def _manifest(
+    model: LoadedModel, compiled: Compiled, library: Path, libraries: tuple[str, ...], files: dict[str, FileEntry]
+) -> Manifest:
     operators = tuple(entry for step in compiled.steps for entry in _entries(step))
     return Manifest(
         name=model.name,
@@ -73,14 +131,18 @@ def _manifest(model: LoadedModel, compiled: Compiled, library: Path) -> Manifest
         input_size=model.input_size,
         trained=model.trained,
         target=compiled.target.name,
+        architecture=read_elf(library).architecture,
+        gpu=compiled.target.cuda.arch if compiled.target.cuda else None,
         requires=tuple(sorted(compiled.target.requires)),
         amx_tiles=compiled.tiles,
         threads=compiled.threads,
         versions=versions(),
+        libraries=libraries,
         input=TensorContract(shape=compiled.input_shape, dtype="uint8", layout=_LAYOUTS[len(compiled.input_shape)]),
         output=_output(model, compiled),
         classes=tuple(ClassEntry(name=name, color=color) for name, color in model.classes),
-        files={LIBRARY: file_entry(library)},
+        files=files,
+        sizes=sizes(model.network, compiled, library),
         schedules=_counted(entry.schedule for entry in operators),
         evidence=_counted(entry.evidence or "none" for entry in operators),
         operators=operators,
@@ -131,10 +193,13 @@ def _output(model: LoadedModel, compiled: Compiled) -> TensorContract:
 
 
 def _readme(manifest: Manifest) -> str:
-    return _README.format(
+    text = _README + _README_NATIVE if manifest.brings_runtime else _README
+    return text.format(
         name=manifest.name,
         target=manifest.target,
         version=manifest.versions["tvm-bnn"],
         size=manifest.input_size,
         manifest=MANIFEST,
+        native=NATIVE,
+        runtime=RUNTIME,
     )

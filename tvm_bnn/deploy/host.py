@@ -8,9 +8,6 @@ from tvm_bnn.errors import ToolchainError
 from tvm_bnn.targets import cpu_flags, host_architecture
 from tvm_bnn.targets.reader import read_all
 
-# A target that takes the host's instruction set names none; of those that name one, every CPU has the first feature.
-_ARM_FEATURE, _ARM = "asimd", "aarch64"
-
 
 def check_host(name: str, requires: Set[str], architecture: str | None = None) -> None:
     """Refuse code that this host's CPU would stop at.
@@ -18,7 +15,7 @@ def check_host(name: str, requires: Set[str], architecture: str | None = None) -
     Args:
         name: of the target.
         requires: its CPU flags.
-        architecture: instruction set of the code; None where the flags tell.
+        architecture: instruction set of the code; None where it is the host's.
 
     Raises:
         ToolchainError: the code is for a GPU, the host is of another instruction set or lacks some of the flags.
@@ -30,7 +27,7 @@ def check_host(name: str, requires: Set[str], architecture: str | None = None) -
             "compile a bundle for it, or export candidates with tvm_bnn.tuning.offline and measure them there",
         )
     here = host_architecture()
-    wanted = architecture or (_ARM if _ARM_FEATURE in requires else here)
+    wanted = architecture or here
     if wanted != here:
         raise ToolchainError(
             f"target {name}: expected an {wanted} CPU, got {here or 'an unknown one'}",

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tvm_bnn.deploy.manifest import LIBRARY, MANIFEST, README, is_bundle
+from tvm_bnn.deploy.manifest import LIBRARY, MANIFEST, README, is_bundle, names_of_files
 from tvm_bnn.errors import UsageError
 from tvm_bnn.files import flush
+
+_FEW = 3
 
 
 def check_place(path: Path) -> None:
@@ -35,10 +37,13 @@ def _check_replaceable(path: Path) -> None:
     if not is_bundle(path):
         what = "a folder of something else" if path.is_dir() else "a file"
         raise UsageError(f"expected a new folder or a bundle to replace, got {what} at '{path}'", "choose another name")
-    others = sorted(entry.name for entry in path.iterdir() if entry.name not in (LIBRARY, MANIFEST, README))
+    own = {LIBRARY, MANIFEST, README, *names_of_files(path)}
+    found = (entry.relative_to(path).as_posix() for entry in path.rglob("*") if entry.is_symlink() or entry.is_file())
+    others = sorted(name for name in found if name not in own)
     if others:
+        listed = ", ".join(others[:_FEW]) + (f" and {len(others) - _FEW} more" if len(others) > _FEW else "")
         raise UsageError(
-            f"bundle '{path}' also holds {', '.join(others)}, which would be lost",
+            f"bundle '{path}' also holds {listed}, which would be lost",
             "move that away, or choose a new name",
         )
 

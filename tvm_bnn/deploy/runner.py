@@ -1,21 +1,29 @@
-"""Running bundles on this host."""
+"""Running bundles on this host, with TVM's runtime alone."""
 
 from __future__ import annotations
 
-import importlib.metadata
+import math
+from collections import deque
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tvm_bnn.deploy.host import check_host
-from tvm_bnn.deploy.manifest import LIBRARY, Manifest, read_manifest, verify_files
-from tvm_bnn.deploy.vm import UInt8, machine, on_threads, runtime, tensor
-from tvm_bnn.errors import ToolchainError, UsageError
+from tvm_bnn.deploy.loading import Network, ffi, load_runtime
+from tvm_bnn.deploy.manifest import LIBRARY, RUNTIME, Manifest, read_manifest, verify_files
+from tvm_bnn.errors import UsageError
+from tvm_bnn.threads import running_on
+
+UInt8 = NDArray[np.uint8]
+
+_ALIGNMENT = 64
+"""Bytes; compiled code loads whole vectors."""
 
 
 class Runner:
-    """A loaded bundle.
+    """A loaded bundle; several threads may run pictures through it at the same time.
 
     Use :meth:`load`; nothing of a bundle is executed before its files, this host and the versions have been checked.
 
@@ -29,6 +37,7 @@ class Runner:
         self.manifest = manifest
         self._main = main
         self._threads = threads
+        self._idle: deque[_Input] = deque()
 
     @classmethod
     def load(cls, path: Path | str, threads: int | None = None) -> Self:
@@ -40,18 +49,19 @@ class Runner:
 
         Raises:
             UsageError: not a bundle, a damaged one, one of another schema version, or fewer than one thread.
-            ToolchainError: this CPU lacks a feature that the bundle needs, the kernel refuses AMX tiles to a bundle
-                that uses them, or another TVM is installed.
+            ToolchainError: this CPU is another one or lacks a feature that the bundle needs, the kernel refuses AMX
+                tiles to a bundle that uses them, or TVM's runtime is missing or another one.
         """
         folder = Path(path)
         manifest = read_manifest(folder)
         verify_files(folder, manifest)
-        check_host(manifest.target, frozenset(manifest.requires))
-        _check_tvm(manifest)
+        check_host(manifest.target, frozenset(manifest.requires), manifest.architecture)
         if threads is not None and threads < 1:
             raise UsageError(f"expected at least 1 thread, got {threads}", "pass --threads 1 or more")
-        library = runtime().runtime.load_module(str((folder / LIBRARY).resolve()))
-        return cls(manifest, machine(library, tiles=manifest.amx_tiles)["main"], threads or manifest.threads)
+        brought = folder / RUNTIME if manifest.brings_runtime else None
+        tvm_ffi = load_runtime(manifest.libraries, brought, manifest.versions)
+        library = tvm_ffi.load_module(str((folder / LIBRARY).resolve()))
+        return cls(manifest, Network(library, tiles=manifest.amx_tiles), threads or manifest.threads)
 
     def run(self, image: UInt8) -> UInt8:
         """Labels of every pixel.
@@ -66,7 +76,7 @@ class Runner:
             UsageError: another shape or dtype, or a network that yields no labels.
         """
         self._check(image)
-        with on_threads(self._threads):
+        with running_on(ffi(), self._threads):
             if image.ndim == 3:
                 return self._one(image)
             return np.stack([self._one(picture) for picture in image])
@@ -89,14 +99,25 @@ class Runner:
             )
 
     def _one(self, picture: UInt8) -> UInt8:
-        labels: UInt8 = self._main(tensor(picture[None])).numpy()[0]
-        return labels
+        try:
+            place = self._idle.pop()
+        except IndexError:
+            place = _Input(self.manifest.input.shape)
+        place.array[0] = picture
+        labels: UInt8 = np.from_dlpack(self._main(place.tensor))[0]
+        self._idle.append(place)
+        # The machine's memory is for its next call.
+        return labels.copy()
 
 
-def _check_tvm(manifest: Manifest) -> None:
-    """The library speaks to the TVM that wrote it; another one may crash on it."""
-    wanted, found = manifest.versions.get("tvm"), importlib.metadata.version("apache-tvm")
-    if wanted != found:
-        raise ToolchainError(
-            f"bundle for apache-tvm {wanted}, got {found}", f"pip install apache-tvm=={wanted}, or compile it again"
-        )
+class _Input:
+    """Memory for a picture that compiled code reads: the same bytes as an array and as a tensor.
+
+    New memory for each picture would take longer to get than to fill.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        size = math.prod(shape)
+        space = np.empty(size + _ALIGNMENT, np.uint8)
+        self.array: UInt8 = space[-space.ctypes.data % _ALIGNMENT :][:size].reshape(shape)
+        self.tensor = ffi().from_dlpack(self.array)

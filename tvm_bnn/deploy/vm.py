@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,27 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_bnn.amx import require_permission
-from tvm_bnn.threads import offer_all_cores, running_on
+from tvm_bnn.deploy.loading import ffi
+from tvm_bnn.threads import running_on
 
 UInt8 = NDArray[np.uint8]
 
 
 def runtime() -> Any:
-    """The package ``tvm``, loaded without torch where nothing has needed torch yet.
+    """The package ``tvm``, loaded without torch where nothing has needed torch yet."""
+    ffi()
+    import tvm
 
-    TVM's FFI loads torch, if there is one, only to get ahead of a clash of symbols on Windows. Running a compiled
-    network has no use for it, and it is most of the time that a program takes to start.
-    """
-    offer_all_cores()
-    if "torch" in sys.modules or "tvm_ffi" in sys.modules:
-        import tvm
-
-        return tvm
-    sys.modules["torch"] = None  # type: ignore[assignment]
-    try:
-        import tvm
-    finally:
-        del sys.modules["torch"]
     return tvm
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from tvm_bnn.deploy.link import link
 from tvm_bnn.deploy.manifest import LIBRARY, read_manifest, verify_files
 from tvm_bnn.deploy.runner import Runner
-from tvm_bnn.deploy.vm import tensor
 from tvm_bnn.errors import ToolchainError
 from tvm_bnn.graph.choose import Placed
 from tvm_bnn.graph.phases import Compiled
@@ -56,7 +55,7 @@ def remote_runner(path: Path, wanted: Wanted, threads: int | None = None) -> Ite
         _done(station, load_network, str(path / LIBRARY), used)
 
         def main(picture: Any) -> Any:
-            return tensor(_done(station, run_network, picture.numpy())["result"])
+            return np.asarray(_done(station, run_network, np.from_dlpack(picture))["result"])
 
         yield Runner(manifest, main, used)
 

@@ -105,6 +105,10 @@ class Space(abc.ABC):
         tile = min(tiles, key=lambda t: _distance(t, point.tile), default=())
         return Point(tile, variant)
 
+    def adapted(self, setting: Setting, point: Point) -> Point:
+        """What an operator takes over from the record of another one."""
+        return self.nearest(setting, point)
+
     def scheduled(self, function: Any, setting: Setting, point: Point) -> Any:
         """The function with its loops arranged by ``point``, fixed."""
         schedule = s_tir.Schedule(function)

@@ -98,6 +98,13 @@ class Quads(Space):
         )
         return Point(tile, self.variants(setting)[-1])
 
+    def adapted(self, setting: Setting, point: Point) -> Point:
+        """The closest point; with the default's tile where the other one would not divide this map."""
+        near, default = self.nearest(setting, point), self.default(setting)
+        if _is_ragged(setting, near.tile) and not _is_ragged(setting, default.tile):
+            return Point(default.tile, near.variant)
+        return near
+
     def arrange(self, schedule: Any, setting: Setting, tile: Sequence[Any], variant: Variant) -> None:
         """Tile, reorder, fuse the epilogue in, bring the counts under their sums and the words to the strip."""
         acc, part = schedule.get_sblock("acc"), schedule.get_sblock("part")
@@ -170,6 +177,10 @@ def _arrange_sums(schedule: Any, block: Any, reduction: Any, unrolled: Sequence[
         schedule.unroll(loop)
     schedule.vectorize(lane)
     schedule.decompose_reduction(block, reduction)
+
+
+def _is_ragged(setting: Setting, tile: Tile) -> bool:
+    return any(size % extent for size, extent in zip(map_size(setting), tile, strict=False))
 
 
 def _cost(setting: Setting, tile: Tile) -> float:

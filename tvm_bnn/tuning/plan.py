@@ -56,6 +56,7 @@ def choose(operator: Operator, target: Target, threads: int, book: RecordBook) -
         return default_choice(operator, target, threads)
     row = row_named(operator, target, record.lowering)
     assert row is not None  # The book looks for lowerings that accept the operator.
-    point = row.space.nearest(Setting(operator, target, threads), record.point)
+    setting = Setting(operator, target, threads)
+    point = (row.space.nearest if exact else row.space.adapted)(setting, record.point)
     evidence = record.line.evidence if record.line.target == target.name else None
     return Choice(row, point, "tuned" if exact else "transferred", record, evidence)

@@ -87,7 +87,7 @@ def _open(wanted: Wanted, target: Target, log: Path, report: Callable[[str], Non
     if kind == "local":
         from tvm_bnn.deploy.host import check_host
 
-        check_host(target.name, target.requires)
+        check_host(target.name, target.requires, target.architecture)
         return LocalRunner(wanted.timeout, log)
     if kind == "static":
         from tvm_bnn.estimation import require_packages
