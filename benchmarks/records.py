@@ -1,8 +1,8 @@
 """``python -m benchmarks.records [--targets NAMES] [--widths SML] [--threads N] [--trials N]``: the records that ship.
 
-Tunes every operator of every preset at its native size, and the single layers of the benchmarks: measured for the CPU classes that this machine can run,
-estimated for boards, and writes ``schedules/<target>/<evidence>.jsonl``. Work dirs under ``build/records`` keep every trial: the same command again goes
-on where it stopped.
+Tunes every operator of every preset at its native size, and the single layers of the benchmarks: measured for the CPU
+classes that this machine can run, estimated for boards. Writes ``schedules/<target>/<evidence>.jsonl``; work dirs under
+``build/records`` keep every trial, so the same command again goes on where it stopped.
 """
 
 from __future__ import annotations

@@ -147,3 +147,16 @@ def test_convolutions(operator: Conv2d, least: int, most: int) -> None:
         assert least <= found.l1_bytes <= most, row.lowering.name
         assert found.dram_bytes == 0
         assert memory_seconds(function, RPI4) == found
+
+
+def test_places_that_lie_far_apart_are_not_what_is_between_them() -> None:
+    """Of a map of 64 rows of 4 KB the sum of first and last row touches two."""
+    x = te.placeholder((64, 1024), "int32", "x")
+    ends = te.compute((1024,), lambda i: x[0, i] + x[63, i], "ends")
+    assert touched(te.create_prim_func([x, ends])) == {"x": 8192, "ends": 4096}
+
+
+def test_either_of_two_places() -> None:
+    x = te.placeholder((4096,), "int32", "x")
+    near = te.compute((1024,), lambda i: x[i + tirx.Select(i % 2 > 0, 32, 0)], "near")
+    assert touched(te.create_prim_func([x, near])) == {"x": 4 * (1024 + 32), "near": 4096}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tvm_bnn.errors import UsageError
 from tvm_bnn.estimation.core import Core, load_core
 from tvm_bnn.estimation.machine import EmulationError, Execution, Machine, Stop
 from tvm_bnn.estimation.memory import memory_seconds, together
-from tvm_bnn.estimation.pricing import price
+from tvm_bnn.estimation.pricing import price_all
 from tvm_bnn.estimation.scaling import row_axis, stops
 from tvm_bnn.lowering.registry import Row
 from tvm_bnn.ops import Operator, operator_from_signature
@@ -30,6 +31,7 @@ from tvm_bnn.ops.tensors import Array
 from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import Target
 from tvm_bnn.tuning.inputs import sample_inputs
+from tvm_bnn.tuning.worker import POISON, difference
 
 _THREADS = 1
 _KEPT_PROBLEMS = 8
@@ -37,8 +39,6 @@ _KEPT_PROBLEMS = 8
 
 _COPY_CALL = 20
 """Cycles of a call that copies or fills, before the first byte: an assumption."""
-
-_POISON = 85
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,9 @@ def execute(operator: Operator, row: Row, point: Point, target: Target, seed: in
 def _run(machine: Machine, operator: Operator, row: Row, target: Target, seed: int) -> tuple[Execution, str]:
     problem = _problem(operator.signature, seed)
     packed = row.lowering.pack_inputs(operator, target, problem.arrays)
-    outputs = [np.full_like(array, _POISON) for array in problem.expected]
+    outputs = [np.full_like(array, POISON) for array in problem.expected]
     execution = machine.run("main", [*packed, *outputs])
-    return execution, _mismatch(operator, problem.expected, outputs)
+    return execution, difference(operator, problem.expected, outputs)
 
 
 def _from_end_to_end(machine: Machine, operator: Operator, row: Row, target: Target, seed: int) -> Cost:
@@ -143,14 +143,14 @@ def _from_top(machine: Machine, operator: Operator, row: Row, point: Point, targ
     packed = row.lowering.pack_inputs(operator, target, _enlarged(problem.arrays, operator))
     costs: list[Cost] = []
     for rows in (places.low, places.high):
-        outputs = [np.full(spec.shape, _POISON, spec.dtype) for spec in operator.outputs()]
+        outputs = [np.full(spec.shape, POISON, spec.dtype) for spec in operator.outputs()]
         stop = Stop(len(packed) + places.output, rows * places.row_bytes)
         try:
             execution = machine.run("main", [*packed, *outputs], stop=stop)
         except EmulationError:
             return None
         kept = [_first(array, rows, operator) for array in outputs]
-        if _mismatch(operator, [_first(array, rows, operator) for array in problem.expected], kept):
+        if difference(operator, [_first(array, rows, operator) for array in problem.expected], kept):
             return None
         costs.append(cost(execution, core_of(target), target))
     low, high = costs
@@ -183,13 +183,11 @@ def machine_for(executable: Any, target: Target) -> Machine:
 def cost(execution: Execution, core: Core, target: Target) -> Cost:
     """The price of what was executed."""
     copying = execution.copies * _COPY_CALL + execution.copied_bytes * 8 / target.peak("vector_bits")
-    cycles, instructions, unknown = copying, 0, dict[str, None]()
+    executions: Counter[bytes] = Counter()
     for block, times in execution.blocks.items():
-        priced = price(block.code, core)
-        cycles += times * priced.cycles
-        instructions += times * priced.instructions
-        unknown |= dict.fromkeys(priced.unknown)
-    return Cost(cycles, instructions, tuple(unknown))
+        executions[block.code] += times
+    priced = price_all(executions, core)
+    return Cost(copying + priced.cycles, priced.instructions, priced.unknown)
 
 
 def _built(operator: Operator, row: Row, point: Point, target: Target) -> Any:
@@ -214,12 +212,3 @@ def _problem(signature: str, seed: int) -> _Problem:
     operator = operator_from_signature(signature)
     arrays = sample_inputs(operator, seed)
     return _Problem(arrays, list(operator.reference(*arrays)))
-
-
-def _mismatch(operator: Operator, expected: list[Array], outputs: list[Array]) -> str:
-    for spec, array, output in zip(operator.outputs(), expected, outputs, strict=True):
-        differs = output != array
-        if differs.any():
-            place = tuple(int(i) for i in np.argwhere(differs)[0])
-            return f"{spec.name}{list(place)}: expected {array[place]}, got {output[place]}"
-    return ""

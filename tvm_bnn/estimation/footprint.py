@@ -29,6 +29,9 @@ _PARTS = ("a", "b", "value", "base", "stride", "condition", "true_value", "false
 Span = tuple[int, int]
 """The least and the greatest value."""
 
+Box = tuple[Span, ...]
+"""A span along each axis."""
+
 Ranges = Mapping[Any, Span]
 """The values of loop variables; one that is absent stands at its first value."""
 
@@ -97,23 +100,29 @@ def _touched(part: Part, running: Iterable[Part]) -> dict[Any, int]:
     for one in (inner for outer in running for inner in outer.everything() if inner.loop is not None):
         first, last = ranges[one.loop]
         ranges[one.loop] = (first, last + (one.extent - 1) * one.step)
-    boxes: dict[Any, list[Span]] = {}
+    boxes: dict[Any, set[Box]] = {}
     for access in (access for one in part.everything() for access in one.accesses):
-        box = [_span(index, ranges) or (0, int(extent) - 1) for index, extent in _dimensions(access)]
-        known = boxes.get(access.buffer)
-        boxes[access.buffer] = [_hull(*pair) for pair in zip(known, box, strict=True)] if known else box
-    return {buffer: _box_bytes(buffer, box) for buffer, box in boxes.items()}
+        box = tuple(_span(index, ranges) or (0, int(extent) - 1) for index, extent in _dimensions(access))
+        boxes.setdefault(access.buffer, set()).add(box)
+    return {buffer: _boxes_bytes(buffer, found) for buffer, found in boxes.items()}
+
+
+def _boxes_bytes(buffer: Any, boxes: set[Box]) -> int:
+    """Bytes of several boxes: of the one around them, or of all of them where they lie far apart."""
+    around = tuple(_hull(*sides) for sides in zip(*boxes, strict=True))
+    return min(_box_bytes(buffer, around), sum(_box_bytes(buffer, box) for box in boxes))
 
 
 def _dimensions(access: Access) -> Iterator[tuple[Any, Any]]:
     return zip(access.indices, access.buffer.shape, strict=True)
 
 
-def _hull(left: Span, right: Span) -> Span:
-    return min(left[0], right[0]), max(left[1], right[1])
+def _hull(*sides: Span) -> Span:
+    first, last = zip(*sides, strict=True)
+    return min(first), max(last)
 
 
-def _box_bytes(buffer: Any, box: list[Span]) -> int:
+def _box_bytes(buffer: Any, box: Box) -> int:
     """Bytes of the lines that a box of a buffer lies in."""
     shape = [int(extent) for extent in buffer.shape]
     size = buffer_bytes(buffer)
@@ -216,6 +225,9 @@ def _span(expression: Any, ranges: Ranges) -> Span | None:
         lanes = tirx.const(lanes_of(expression) - 1)
         base, last = _span(expression.base, ranges), _span(expression.base + expression.stride * lanes, ranges)
         return None if base is None or last is None else _hull(base, last)
+    if kind == "Select":
+        left, right = _span(expression.true_value, ranges), _span(expression.false_value, ranges)
+        return None if left is None or right is None else _hull(left, right)
     if kind not in _OPERATIONS:
         return None
     left, right = _span(expression.a, ranges), _span(expression.b, ranges)
