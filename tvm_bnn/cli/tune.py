@@ -248,7 +248,7 @@ def _tie(row: Row) -> str | None:
     if not row["tie"]:
         return None
     if row["finalists"]:
-        return f"{row['finalists']} finalists"
+        return f"{row['finalists']} finalist{'s' if row['finalists'] > 1 else ''}"
     second = row["runner_up"]["lowering"]
     return "another point" if second == row["lowering"] else second
 

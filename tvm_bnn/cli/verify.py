@@ -79,6 +79,10 @@ def _clock(job: Job, warmup: int, repeat: int, seed: int) -> Iterator[Clock]:
     from tvm_bnn.tuning.runners import Wanted, opened
     from tvm_bnn.verification.clock import Modelled, clock
 
+    if job.target.cuda is not None:
+        from tvm_bnn.deploy.host import check_host
+
+        check_host(job.target.name, job.target.requires, job.target.architecture)
     if job.kind != "static":
         yield clock(job.target, job.threads, warmup=warmup, repeat=repeat, seed=seed)
         return
