@@ -98,13 +98,6 @@ def build_executable(module: Any, target: Any) -> Any:
     return relax.build(module, target=tvm.target.Target(target), relax_pipeline=None)
 
 
-def popen_worker(maximum_uses: int, log: Any) -> Any:
-    """A process that runs functions sent to it and is replaced after so many, or when it breaks."""
-    from tvm.support.popen_pool import PopenWorker
-
-    return PopenWorker(maximum_uses=maximum_uses, stdout=log, stderr=log)
-
-
 def register_intrinsic(name: str, meaning: Any, instruction: Any) -> None:
     """Make a tensor intrinsic known to schedules under ``name``; again is harmless."""
     s_tir.TensorIntrin.register(name, meaning, instruction, override=True)

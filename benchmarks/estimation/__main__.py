@@ -43,7 +43,7 @@ def main() -> None:
     except TvmBnnError as error:
         sys.stderr.write(f"error: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         sys.exit(error.exit_code)
-    write_results(compared, target)
+    write_results(compared, target, arguments.seed)
 
 
 def compare(

@@ -94,14 +94,15 @@ def _groups(compared: Sequence[Compared]) -> dict[str, list[Compared]]:
     return groups
 
 
-def write_results(compared: Sequence[Compared], target: Target, folder: Path = RESULTS) -> None:
-    """``estimation-<target>`` as Markdown and JSON."""
+def write_results(compared: Sequence[Compared], target: Target, seed: int, folder: Path = RESULTS) -> None:
+    """``estimation-<target>`` as Markdown and JSON; ``seed`` is that of the points."""
     qualities = {name: quality(group) for name, group in _groups(compared).items()}
     document = {
         "schema_version": 1,
         "machine": cpu_model(),
         "target": target.name,
         "core": target.core,
+        "seed": seed,
         "clock_ghz": target.peak("clock_ghz"),
         "versions": versions(),
         "all": asdict(quality(compared)),
@@ -109,19 +110,20 @@ def write_results(compared: Sequence[Compared], target: Target, folder: Path = R
         "points": [asdict(one) for one in compared],
     }
     write_atomic(folder / f"estimation-{target.name}.json", json.dumps(document, indent=1) + "\n")
-    write_atomic(folder / f"estimation-{target.name}.md", markdown(compared, target))
+    write_atomic(folder / f"estimation-{target.name}.md", markdown(compared, target, seed))
 
 
-def markdown(compared: Sequence[Compared], target: Target) -> str:
+def markdown(compared: Sequence[Compared], target: Target, seed: int) -> str:
     """A table for people."""
     groups = _groups(compared)
     lines = [
         f"# Static estimates against the clock on {cpu_model()} ({target.name}, table {target.core})",
         "",
-        "Made by `python -m benchmarks.estimation`: the method that estimates latencies of boards that are not at",
-        "hand, on a machine where they can be measured. Points of the portable lowerings, defaults and random ones,",
-        "built for x86-64-v2; emulated, priced, and timed on one thread in turn. Nothing was fitted; measured cycles",
-        f"are seconds times the frequency right before and after ({target.peak('clock_ghz'):.2f} GHz in the median).",
+        f"Made by `python -m benchmarks.estimation --seed {seed}`: the method that estimates latencies of boards that",
+        "are not at hand, on a machine where they can be measured. Points of the portable lowerings, defaults and",
+        "random ones, built for x86-64-v2; emulated, priced, and timed on one thread in turn. Nothing was fitted;",
+        f"measured cycles are seconds times the frequency right before and after ({target.peak('clock_ghz'):.2f} GHz",
+        "in the median).",
         "",
         "| operator | points | measured ms | Spearman | by instructions alone | Kendall "
         "| estimated / measured: 5, 25, 50, 75, 95 % | pairs predicted > 1.3x apart, right | 1.1x to 1.3x | < 1.1x |",

@@ -27,7 +27,11 @@ def test_a_new_place_with_parents_to_make(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
-    check_place(tmp_path)
+    place = tmp_path / "empty"
+    place.mkdir()
+    check_place(place)
+    write(place, "new")
+    assert (place / "model.so").read_text() == "new"
 
 
 def test_a_bundle_is_replaced_and_nothing_else_stays(tmp_path: Path) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,13 +9,12 @@ import typer
 from tvm_bnn.cli import options
 from tvm_bnn.cli.context import ESTIMATED, Request, note, resolve
 from tvm_bnn.cli.show import show
+from tvm_bnn.cli.timing import Passes, profile_of
 from tvm_bnn.reporting.labels import percent
 from tvm_bnn.reporting.tables import Column, Row, Table
 
 if TYPE_CHECKING:
-    from tvm_bnn.cli.context import Job
     from tvm_bnn.profiling.model import OperatorProfile, Profile
-    from tvm_bnn.tuning.runners import Wanted
 
 _COLUMNS = (
     Column("name", "name"),
@@ -32,9 +28,6 @@ _COLUMNS = (
     Column("gops", "GOP/s", right=True, digits=0),
     Column("roofline", "roofline", right=True),
 )
-
-_TOLERANCE = 0.1
-"""How far the sum of operators may be from the end-to-end time, as a share of it."""
 
 
 def command(
@@ -64,53 +57,11 @@ def command(
 
     wanted = Wanted(runner, rpc_tracker, rpc_key, timeout)
     job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records, wanted))
-    passes = _Passes(warmup, repeat, seed)
-    found = _estimated(job, wanted, seed) if job.kind == "static" else _measured(job, wanted, dump, passes)
+    found = profile_of(job, wanted, Passes(warmup, repeat, seed), dump)
     document = found.model_dump(mode="json")
     show(_table(found), document, document["operators"], output_format)
     if found.evidence == "estimated":
         note(ESTIMATED)
-
-
-@dataclass(frozen=True)
-class _Passes:
-    """How often a network is run: to warm up, and to count; ``seed`` is that of the picture."""
-
-    warmup: int
-    repeat: int
-    seed: int
-
-
-def _measured(job: Job, wanted: Wanted, dump: Path | None, passes: _Passes) -> Profile:
-    note(f"measuring, passes: {passes.warmup} to warm up, {passes.repeat} to count")
-    if job.kind == "rpc":
-        from tvm_bnn.remote.network import profile_remote
-
-        measured = profile_remote(job.model, job.compile(dump), wanted, **asdict(passes), report=note)
-    else:
-        from tvm_bnn.deploy.host import check_host
-        from tvm_bnn.profiling.profile import profile
-
-        check_host(job.target.name, job.target.requires, job.target.architecture)
-        measured = profile(job.model, job.compile(dump), **asdict(passes))
-    _compare_sums(measured)
-    return measured
-
-
-def _estimated(job: Job, wanted: Wanted, seed: int) -> Profile:
-    from tvm_bnn.profiling.estimated import estimated_profile
-    from tvm_bnn.tuning.runners import opened
-
-    note("estimating every kernel by a model of the target; nothing is timed")
-    with opened(wanted, job.target, Path(os.devnull), note) as runner:
-        return estimated_profile(job.model, job.target, job.choose, runner, seed)
-
-
-def _compare_sums(profile: Profile) -> None:
-    assert profile.total.median_ms is not None
-    apart = abs(profile.operators_ms / profile.total.median_ms - 1)
-    if apart > _TOLERANCE:
-        note(f"sum of operators and end to end are {percent(apart)} apart: measure on an idle machine, --repeat more")
 
 
 def _table(profile: Profile) -> Table:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +11,7 @@ import typer
 
 from tvm_bnn.cli import options
 from tvm_bnn.cli.context import Request, book_of, note, resolve, work_dir_of
+from tvm_bnn.cli.timing import Passes, clock_of, profile_of
 
 if TYPE_CHECKING:
     from tvm_bnn.cli.context import Job
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from tvm_bnn.reporting.material import Chapter
     from tvm_bnn.targets import Target
     from tvm_bnn.tuning.runners import Wanted
-    from tvm_bnn.verification.clock import Clock
     from tvm_bnn.verification.model import Verification
 
 _PROFILE_SUFFIX = ".json"
@@ -82,7 +80,7 @@ def command(
     )
     if named or target or not files:
         wanted = Wanted(runner, rpc_tracker, rpc_key, timeout)
-        passes = _Passes(warmup, repeat, seed)
+        passes = Passes(warmup, repeat, seed)
         for name in target or [options.DEFAULT_TARGET]:
             for model in named or [options.DEFAULT_MODEL]:
                 request = Request(model, width, input_size, seed, name, threads, work_dir, records, wanted)
@@ -107,15 +105,6 @@ class _Places:
         return Sources(book_of(target, self.records, self.work_dir), journal, self.instructions)
 
 
-@dataclass(frozen=True)
-class _Passes:
-    """How often a network is run: to warm up, and to count; ``seed`` is that of the picture."""
-
-    warmup: int
-    repeat: int
-    seed: int
-
-
 def _from_files(profiles: Sequence[Profile], verifications: Sequence[Verification], places: _Places) -> list[Chapter]:
     from tvm_bnn.reporting.gather import chapter, preset_of, target_of
     from tvm_bnn.reporting.material import network_of
@@ -135,54 +124,20 @@ def _from_files(profiles: Sequence[Profile], verifications: Sequence[Verificatio
     return chapters
 
 
-def _profiled(job: Job, wanted: Wanted, passes: _Passes, places: _Places) -> Chapter:
+def _profiled(job: Job, wanted: Wanted, passes: Passes, places: _Places) -> Chapter:
     from tvm_bnn.reporting.gather import chapter
     from tvm_bnn.verification.verify import verify
 
-    found = _profile(job, wanted, passes)
+    found = profile_of(job, wanted, passes)
     verified = None
     if _has_attention(job):
         note("verifying the attention")
-        with _clock(job, wanted, passes) as clock:
+        with clock_of(job, wanted, passes) as clock:
             verified = verify(job.model, job.choose, clock)
     return chapter(found, job.target, job.model, places.sources(job.target), verified)
-
-
-def _profile(job: Job, wanted: Wanted, passes: _Passes) -> Profile:
-    note("estimating" if job.kind == "static" else f"measuring, passes: {passes.warmup} and {passes.repeat}")
-    if job.kind == "static":
-        from tvm_bnn.profiling.estimated import estimated_profile
-        from tvm_bnn.tuning.runners import opened
-
-        with opened(wanted, job.target, Path(os.devnull), note) as runner:
-            return estimated_profile(job.model, job.target, job.choose, runner, passes.seed)
-    warmup, repeat, seed = passes.warmup, passes.repeat, passes.seed
-    if job.kind == "rpc":
-        from tvm_bnn.remote.network import profile_remote
-
-        compiled = job.compile(None)
-        return profile_remote(job.model, compiled, wanted, warmup=warmup, repeat=repeat, seed=seed, report=note)
-    from tvm_bnn.deploy.host import check_host
-    from tvm_bnn.profiling.profile import profile
-
-    check_host(job.target.name, job.target.requires)
-    return profile(job.model, job.compile(None), warmup=warmup, repeat=repeat, seed=seed)
 
 
 def _has_attention(job: Job) -> bool:
     from tvm_bnn.ops import PooledAttention
 
     return any(isinstance(one, PooledAttention) for _, one in job.model.network.operators_at(job.input_shape))
-
-
-@contextmanager
-def _clock(job: Job, wanted: Wanted, passes: _Passes) -> Iterator[Clock]:
-    """What tells times of the attention: the clock of this machine, or a model of the target."""
-    from tvm_bnn.tuning.runners import opened
-    from tvm_bnn.verification.clock import Modelled, clock
-
-    if job.kind != "static":
-        yield clock(job.target, job.threads, warmup=passes.warmup, repeat=passes.repeat, seed=passes.seed)
-        return
-    with opened(wanted, job.target, Path(os.devnull), note) as runner:
-        yield Modelled(job.target, runner, passes.seed)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,13 +9,12 @@ import typer
 from tvm_bnn.cli import options
 from tvm_bnn.cli.context import Request, note, resolve
 from tvm_bnn.cli.show import show
+from tvm_bnn.cli.timing import Passes, clock_of
 from tvm_bnn.errors import NumericsError
 from tvm_bnn.reporting.labels import count, size
 from tvm_bnn.reporting.tables import Column, Row, Table
 
 if TYPE_CHECKING:
-    from tvm_bnn.cli.context import Job
-    from tvm_bnn.verification.clock import Clock
     from tvm_bnn.verification.model import Attention, Verification
 
 _COLUMNS = (
@@ -62,8 +57,9 @@ def command(
     from tvm_bnn.tuning.runners import Wanted
     from tvm_bnn.verification.verify import verify
 
-    job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records, Wanted()))
-    with _clock(job, warmup, repeat, seed) as timed_by:
+    wanted = Wanted(timeout=_TIMEOUT)
+    job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records, wanted))
+    with clock_of(job, wanted, Passes(warmup, repeat, seed)) as timed_by:
         if timed_by.evidence == "measured":
             note("timing dense attention too, which takes a minute on a large map")
         found = verify(job.model, job.choose, timed_by)
@@ -71,23 +67,6 @@ def command(
     broken = [line for attention in found.attention for line in _broken(attention)]
     if broken:
         raise NumericsError("; ".join(broken), "tvm-bnn verify --format json shows every number")
-
-
-@contextmanager
-def _clock(job: Job, warmup: int, repeat: int, seed: int) -> Iterator[Clock]:
-    """What tells times of the job's target."""
-    from tvm_bnn.tuning.runners import Wanted, opened
-    from tvm_bnn.verification.clock import Modelled, clock
-
-    if job.target.cuda is not None:
-        from tvm_bnn.deploy.host import check_host
-
-        check_host(job.target.name, job.target.requires, job.target.architecture)
-    if job.kind != "static":
-        yield clock(job.target, job.threads, warmup=warmup, repeat=repeat, seed=seed)
-        return
-    with opened(Wanted(timeout=_TIMEOUT), job.target, Path(os.devnull), note) as runner:
-        yield Modelled(job.target, runner, seed)
 
 
 def _table(found: Verification) -> Table:

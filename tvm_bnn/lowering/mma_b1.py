@@ -60,82 +60,62 @@ def native(target: Target) -> Operation:
     return "xor" if target.cuda.number < 90 else "and"
 
 
-# fmt: off
-@T.prim_func(s_tir=True)
-def _xor_meaning(a: T.handle, b: T.handle, c: T.handle) -> None:
+def _met(operation: Operation, left: Any, right: Any) -> Any:
+    return left ^ right if operation == "xor" else left & right
+
+
+def _meaning(operation: Operation) -> Any:
     """What a thread sees, as plain loops."""
-    left = T.match_buffer(a, (2, 8), "int32", offset_factor=2, scope="shared")
-    right = T.match_buffer(b, (2, 8), "int32", offset_factor=16)
-    total = T.match_buffer(c, (2, 2), "int32", offset_factor=4, scope="local")
-    with T.sblock("root"):
-        T.reads(total[0:2, 0:2], left[0:2, 0:8], right[0:2, 0:8])
-        T.writes(total[0:2, 0:2])
-        for j, i, k in T.grid(2, 2, 8):
-            with T.sblock("product"):
-                vj, vi, vk = T.axis.remap("SSR", [j, i, k])
-                total[vj, vi] = total[vj, vi] + T.popcount(left[vi, vk] ^ right[vj, vk])
+
+    # fmt: off
+    @T.prim_func(s_tir=True)
+    def meaning(a: T.handle, b: T.handle, c: T.handle) -> None:
+        left = T.match_buffer(a, (2, 8), "int32", offset_factor=2, scope="shared")
+        right = T.match_buffer(b, (2, 8), "int32", offset_factor=16)
+        total = T.match_buffer(c, (2, 2), "int32", offset_factor=4, scope="local")
+        with T.sblock("root"):
+            T.reads(total[0:2, 0:2], left[0:2, 0:8], right[0:2, 0:8])
+            T.writes(total[0:2, 0:2])
+            for j, i, k in T.grid(2, 2, 8):
+                with T.sblock("product"):
+                    vj, vi, vk = T.axis.remap("SSR", [j, i, k])
+                    total[vj, vi] = total[vj, vi] + T.popcount(_met(operation, left[vi, vk], right[vj, vk]))
+    # fmt: on
+
+    return meaning
 
 
-@T.prim_func(s_tir=True)
-def _xor_instruction(a: T.handle, b: T.handle, c: T.handle) -> None:
-    """The helper."""
-    left = T.match_buffer(a, (2, 8), "int32", offset_factor=2, scope="shared")
-    right = T.match_buffer(b, (2, 8), "int32", offset_factor=16)
-    total = T.match_buffer(c, (2, 2), "int32", offset_factor=4, scope="local")
-    with T.sblock("root"):
-        T.reads(total[0:2, 0:2], left[0:2, 0:8], right[0:2, 0:8])
-        T.writes(total[0:2, 0:2])
-        T.evaluate(
-            T.call_extern(
-                "int32",
-                "tvm_bnn_mma_b1_xor",
-                total.access_ptr("rw"),
-                left.access_ptr("r"),
-                right.access_ptr("r"),
+def _instruction(operation: Operation) -> Any:
+    """A call of the device function around the instruction."""
+    function = _function(operation)
+
+    # fmt: off
+    @T.prim_func(s_tir=True)
+    def instruction(a: T.handle, b: T.handle, c: T.handle) -> None:
+        left = T.match_buffer(a, (2, 8), "int32", offset_factor=2, scope="shared")
+        right = T.match_buffer(b, (2, 8), "int32", offset_factor=16)
+        total = T.match_buffer(c, (2, 2), "int32", offset_factor=4, scope="local")
+        with T.sblock("root"):
+            T.reads(total[0:2, 0:2], left[0:2, 0:8], right[0:2, 0:8])
+            T.writes(total[0:2, 0:2])
+            T.evaluate(
+                T.call_extern(
+                    "int32", function, total.access_ptr("rw"), left.access_ptr("r"), right.access_ptr("r")
+                )
             )
-        )
+    # fmt: on
+
+    return instruction
 
 
-@T.prim_func(s_tir=True)
-def _and_meaning(a: T.handle, b: T.handle, c: T.handle) -> None:
-    """What a thread sees, as plain loops."""
-    left = T.match_buffer(a, (2, 8), "int32", offset_factor=2, scope="shared")
-    right = T.match_buffer(b, (2, 8), "int32", offset_factor=16)
-    total = T.match_buffer(c, (2, 2), "int32", offset_factor=4, scope="local")
-    with T.sblock("root"):
-        T.reads(total[0:2, 0:2], left[0:2, 0:8], right[0:2, 0:8])
-        T.writes(total[0:2, 0:2])
-        for j, i, k in T.grid(2, 2, 8):
-            with T.sblock("product"):
-                vj, vi, vk = T.axis.remap("SSR", [j, i, k])
-                total[vj, vi] = total[vj, vi] + T.popcount(left[vi, vk] & right[vj, vk])
+def _function(operation: Operation) -> str:
+    return f"tvm_bnn_mma_b1_{operation}"
 
 
-@T.prim_func(s_tir=True)
-def _and_instruction(a: T.handle, b: T.handle, c: T.handle) -> None:
-    """The helper."""
-    left = T.match_buffer(a, (2, 8), "int32", offset_factor=2, scope="shared")
-    right = T.match_buffer(b, (2, 8), "int32", offset_factor=16)
-    total = T.match_buffer(c, (2, 2), "int32", offset_factor=4, scope="local")
-    with T.sblock("root"):
-        T.reads(total[0:2, 0:2], left[0:2, 0:8], right[0:2, 0:8])
-        T.writes(total[0:2, 0:2])
-        T.evaluate(
-            T.call_extern(
-                "int32",
-                "tvm_bnn_mma_b1_and",
-                total.access_ptr("rw"),
-                left.access_ptr("r"),
-                right.access_ptr("r"),
-            )
-        )
-# fmt: on
+def _register(operation: Operation) -> None:
+    register_intrinsic(intrinsic(operation), _meaning(operation), _instruction(operation))
+    add_cuda_helper(_function(operation), _SOURCE.replace("@", operation))
 
 
-def _register(operation: Operation, meaning: Any, instruction: Any) -> None:
-    register_intrinsic(intrinsic(operation), meaning, instruction)
-    add_cuda_helper(f"tvm_bnn_mma_b1_{operation}", _SOURCE.replace("@", operation))
-
-
-_register("xor", _xor_meaning, _xor_instruction)
-_register("and", _and_meaning, _and_instruction)
+_register("xor")
+_register("and")

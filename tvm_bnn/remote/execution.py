@@ -51,7 +51,7 @@ def load_stopwatch(library: str, threads: int, input_shape: Sequence[int], seed:
 
 
 def time_network(timeout: float) -> Answer:
-    """``{"total": ..., "calls": ..., "board": ...}`` of two passes, in nanoseconds."""
+    """``{"total": ..., "calls": ..., "board": ...}`` of three passes, the first to warm up, in nanoseconds."""
 
     def work(session: Session) -> Answer:
         session.within(timeout)

@@ -29,6 +29,11 @@ class Process:
         self._uses = 0
         self._ended = False
 
+    @property
+    def log(self) -> str:
+        """Name of the file that receives what it prints."""
+        return str(self._log.name)
+
     def call(self, function: Callable[..., dict[str, Any]], *arguments: Any, timeout: float) -> dict[str, Any]:
         """What ``function``, known by its module and name, returns there.
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from tvm_bnn._tvm import popen_worker
 from tvm_bnn.tuning.journal import Evidence
+from tvm_bnn.tuning.process import Process
 from tvm_bnn.tuning.worker import Request, measure
-
-_USES_OF_A_PROCESS = 250
-"""Compiled code is never unloaded, so a process is replaced before it grows large."""
-
 
 Result = dict[str, Any]
 """``{"run_secs": [...]}`` or ``{"failure": kind, "message": line}``."""
@@ -39,6 +34,16 @@ def run_one(runner: Runner, request: Request) -> Result:
     return result
 
 
+def answer(process: Process, function: Callable[..., Result], request: Request, timeout: float) -> Result:
+    """What ``function`` makes of a request in a process; a process that hangs or dies is a failure like others."""
+    try:
+        return process.call(function, request.to_dict(), timeout=timeout)
+    except TimeoutError:
+        return {"failure": "timeout", "message": f"not finished after {timeout:g} s"}
+    except ChildProcessError:
+        return {"failure": "crash", "message": f"the process died; see {process.log}"}
+
+
 class LocalRunner:
     """Builds and times points on this machine, one at a time.
 
@@ -52,24 +57,14 @@ class LocalRunner:
     def __init__(self, timeout: float, log: Path) -> None:
         self.timeout = timeout
         self._log: IO[bytes] = log.open("ab")
-        self._worker = popen_worker(_USES_OF_A_PROCESS, self._log)
+        self._process = Process(self._log)
 
     def run_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Result]]:
         """One after the other; never raises for a bad candidate."""
         for request in requests:
-            yield request, self._run(request)
-
-    def _run(self, request: Request) -> Result:
-        self._worker.send(measure, (request.to_dict(),), timeout=self.timeout)
-        try:
-            return dict(self._worker.recv())
-        except TimeoutError:
-            return {"failure": "timeout", "message": f"not finished after {self.timeout:g} s"}
-        except ChildProcessError:
-            return {"failure": "crash", "message": f"the measuring process died; see {self._log.name}"}
+            yield request, answer(self._process, measure, request, self.timeout)
 
     def close(self) -> None:
         """End the measuring process."""
-        with contextlib.suppress(OSError):
-            self._worker.kill()
+        self._process.end()
         self._log.close()

@@ -20,7 +20,7 @@ from tvm_bnn.spaces.base import Point
 from tvm_bnn.targets import load, logical_cores
 from tvm_bnn.tuning.journal import Evidence
 from tvm_bnn.tuning.process import Process
-from tvm_bnn.tuning.runner import Result
+from tvm_bnn.tuning.runner import Result, answer
 from tvm_bnn.tuning.worker import Request, failed
 
 
@@ -56,37 +56,33 @@ class StaticRunner:
     def __init__(self, timeout: float, log: Path, processes: int | None = None) -> None:
         self.timeout = timeout
         self._log: IO[bytes] = log.open("ab")
-        self._workers = [Process(self._log) for _ in range(processes or logical_cores())]
+        self._processes = [Process(self._log) for _ in range(processes or logical_cores())]
         self._idle: SimpleQueue[Process] = SimpleQueue()
-        for worker in self._workers:
-            self._idle.put(worker)
-        self._threads = ThreadPoolExecutor(len(self._workers))
+        for process in self._processes:
+            self._idle.put(process)
+        self._threads = ThreadPoolExecutor(len(self._processes))
 
     def run_many(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Result]]:
         """In the order of the requests; never raises for a bad candidate."""
         under_way: deque[tuple[Request, Future[Result]]] = deque()
         for request in requests:
             under_way.append((request, self._threads.submit(self._run, request)))
-            if len(under_way) == len(self._workers):
+            if len(under_way) == len(self._processes):
                 yield _done(under_way.popleft())
         while under_way:
             yield _done(under_way.popleft())
 
     def _run(self, request: Request) -> Result:
-        worker = self._idle.get()
+        process = self._idle.get()
         try:
-            return worker.call(price, request.to_dict(), timeout=self.timeout)
-        except TimeoutError:
-            return {"failure": "timeout", "message": f"not finished after {self.timeout:g} s"}
-        except ChildProcessError:
-            return {"failure": "crash", "message": f"the emulating process died; see {self._log.name}"}
+            return answer(process, price, request, self.timeout)
         finally:
-            self._idle.put(worker)
+            self._idle.put(process)
 
     def close(self) -> None:
         """End all processes."""
-        for worker in self._workers:
-            worker.end()
+        for process in self._processes:
+            process.end()
         self._threads.shutdown(cancel_futures=True)
         self._log.close()
 

@@ -29,7 +29,7 @@ def test_pairs_are_of_one_operator() -> None:
 
 
 def test_results_are_files_for_people_and_for_programs(tmp_path: Path) -> None:
-    write_results([dataclasses.replace(one, unknown=("hlt",)) for one in POINTS], target_of(3e9), tmp_path)
+    write_results([dataclasses.replace(one, unknown=("hlt",)) for one in POINTS], target_of(3e9), 7, tmp_path)
     document = json.loads((tmp_path / "estimation-x86-64-v2.json").read_text())
     assert document["all"]["points"] == 5
     assert document["operators"]["b"]["spearman"] == pytest.approx(1)
