@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := test
-.PHONY: tune test test-emulated lint bench records reports clean
+.PHONY: tune test test-emulated torture audit lint bench records reports clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -38,9 +38,21 @@ test-emulated: $(READY)
 	$(BIN)/python -m tests.emulated.prepare
 	$(BIN)/pytest -m emulated
 
+# Everything, an hour or two on an idle machine; TVM_BNN_TORTURE=10 does a tenth of it.
+torture: export TVM_BNN_TORTURE ?= full
+torture: $(READY)
+	$(BIN)/pytest -m torture tests/torture
+	$(BIN)/python -m tests.torture.table
+
+audit:
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install pip-audit
+	build/audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.deployment
 
 records: $(READY)
 	$(BIN)/python -m benchmarks.records

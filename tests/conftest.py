@@ -27,6 +27,28 @@ def photograph() -> Path:
 
 
 @pytest.fixture(scope="session")
+def fake_cuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with libraries that stand for NVIDIA's."""
+    from tests.fake_cuda import make
+
+    return make(tmp_path_factory.mktemp("cuda"))
+
+
+@pytest.fixture(scope="session")
+def tiny_gpu_compiled(tiny_model: LoadedModel) -> Compiled:
+    """The network of four operators, compiled for an H200."""
+    from tvm_bnn.graph.phases import compile_network
+    from tvm_bnn.targets import load
+    from tvm_bnn.tuning.plan import default_choice
+
+    target = load("h200")
+    shape = (1, *tiny_model.input_size, 3)
+    return compile_network(
+        tiny_model.network, shape, target, 132, lambda operator: default_choice(operator, target, 132)
+    )
+
+
+@pytest.fixture(scope="session")
 def tiny_model() -> LoadedModel:
     """A network of four operators for pictures of 16 x 24."""
     from tests.tiny import MODEL
@@ -54,4 +76,15 @@ def tiny_bundle(tiny_model: LoadedModel, tiny_compiled: Compiled, tmp_path_facto
 
     path = tmp_path_factory.mktemp("bundles") / "tiny"
     write_bundle(path, tiny_model, tiny_compiled)
+    return path
+
+
+@pytest.fixture(scope="session")
+def runtime_bundle(tiny_model: LoadedModel, tiny_compiled: Compiled, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with TVM's runtime and the C interface."""
+    from tvm_bnn.deploy.bundle import write_bundle
+    from tvm_bnn.deploy.packages import installed_packages
+
+    path = tmp_path_factory.mktemp("bundles") / "runtime"
+    write_bundle(path, tiny_model, tiny_compiled, packages=installed_packages())
     return path

@@ -7,7 +7,8 @@ TVM from here.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -16,9 +17,12 @@ from tvm_bnn.threads import offer_all_cores
 offer_all_cores()
 
 import tvm
+import tvm_ffi
 from tvm import ir, relax, s_tir, te, tirx
 from tvm.s_tir import meta_schedule
 from tvm.script import tirx as T
+
+from tvm_bnn.deploy.machine_code import serve_compiler
 
 __all__ = [
     "T",
@@ -52,8 +56,15 @@ def dtype_cast(dtype: str, value: Any) -> Any:
     return tirx.Cast(dtype, value)
 
 
+def _serve_machine_code(target: Any) -> None:
+    """TVM asks for machine code while it compiles, where its part for GPUs is loaded."""
+    if target["kind"] == "cuda":
+        serve_compiler(target["arch"], tvm_ffi)
+
+
 def build(function: Any, target: Any) -> Any:
     """Compile one scheduled function to a runtime module whose only entry is ``main``."""
+    _serve_machine_code(target)
     return tvm.compile(ir.IRModule({"main": function.with_attr("global_symbol", "main")}), target=target)
 
 
@@ -93,8 +104,14 @@ def numbers_of_calls(function: Any) -> list[int]:
     return [int(span.line) for span in spans if str(span.source_name.name) == "kernel"]
 
 
+def linked_under(module: Any, prefix: str) -> Any:
+    """The Relax module, to be compiled for linking into programs: its functions register themselves by that prefix."""
+    return module.with_attr("system_lib_prefix", prefix)
+
+
 def build_executable(module: Any, target: Any) -> Any:
     """Executable of a Relax module that has been through all of its own phases."""
+    _serve_machine_code(target)
     return relax.build(module, target=tvm.target.Target(target), relax_pipeline=None)
 
 
@@ -120,6 +137,7 @@ def register_vector_operator(
     full = f"tirx.{name}"
     pure = 1
     ir.register_op_attr(full, "TVectorizable", True)
+    ir.register_op_attr(full, "TScriptPrinterName", name)
     ir.register_op_attr(full, "TCallEffectKind", pure)
     tirx.op.register_intrin_lowering(full, target="llvm", f=lambda call: lowered(*call.args))
     if scalar is not None:
@@ -131,6 +149,20 @@ def register_vector_operator(
 tirx.op.register_intrin_lowering(
     "tirx.popcount", target="cuda", f=lambda call: tirx.call_pure_extern("int32", "__popc", *call.args), level=11
 )
+
+
+def reads_whole(schedule: Any, block: Any, name: str) -> None:
+    """Say that a block may read any element of the buffer whose name begins so: an index that is data has no bounds.
+
+    The schedule's own method wants as many ranges as the block has loops.
+    """
+    from tvm.s_tir.schedule import _ffi_api
+
+    kind, found = 0, schedule.get(block)
+    number, region = next((i, r) for i, r in enumerate(found.reads) if str(r.source.name).startswith(name))
+    ranges = [bound for extent in region.source.shape for bound in (tirx.const(0, "int32"), extent)]
+    index_map = tirx.IndexMap([var.var for var in found.iter_vars], ranges, None)
+    _ffi_api.ScheduleAnnotateBufferAccess(schedule, block, number, kind, index_map)
 
 
 def viewed_parameter(function: Any, name: str, shape: tuple[int, ...], dtype: str) -> Any:
@@ -167,6 +199,32 @@ def cuda_sources(module: Any) -> list[str]:
     """The CUDA C of a compiled module or executable, one text for each of the device modules inside."""
     imports = [inner for outer in module.imports for inner in (outer, *outer.imports)]
     return [str(found.inspect_source()) for found in imports if found.kind == "cuda"]
+
+
+@contextmanager
+def without_library(executable: Any) -> Iterator[None]:
+    """Take the compiled code out of an executable for a while; its virtual machine then looks for global functions."""
+    libraries = list(executable.mod.imports)
+    executable.mod.clear_imports()
+    try:
+        yield
+    finally:
+        for library in libraries:
+            executable.mod.import_module(library)
+
+
+@contextmanager
+def served_functions(functions: Mapping[str, Callable[..., None]]) -> Iterator[None]:
+    """Let TVM find functions by their names for a while."""
+    from tvm_ffi.registry import register_global_func, remove_global_func
+
+    for name, function in functions.items():
+        register_global_func(name, function)
+    try:
+        yield
+    finally:
+        for name in functions:
+            remove_global_func(name)
 
 
 def lanes_of(value: Any) -> int:

@@ -163,3 +163,17 @@ def test_closed_output(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "dup2", lambda *_: None)
         monkeypatch.setattr(sys.stdout, "fileno", lambda: 1, raising=False)
         assert cli("targets") == (141, "", "")
+
+
+def test_a_name_that_is_too_long_is_the_users_error(cli: Cli, tmp_path: Path) -> None:
+    code, out, err = cli("inspect", tmp_path / ("x" * 300))
+    assert (code, out) == (2, "")
+    assert err.startswith("tvm-bnn: error: File name too long: '")
+    assert err.splitlines()[1] == "hint: name a shorter one"
+
+
+def test_what_is_no_text_is_shown_as_escapes(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_with(monkeypatch, UsageError(f"expected another, got '{os.fsdecode(bytes([255]))}'", "no"))
+    code, _, err = cli("targets")
+    assert code == 2
+    assert r"got '\udcff'" in err

@@ -17,7 +17,11 @@ def command(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     ("arguments", "message", "hint"),
     [
         (["--target", "x86-avx51"], "expected the name of a target, got 'x86-avx51'", "did you mean 'x86-avx512'?"),
-        (["--target", "gpu"], "expected the name of a target, got 'gpu'", f"choose from: cpu, {', '.join(names())}"),
+        (
+            ["--target", "gpu"],
+            "expected the name of a target, got 'gpu'",
+            f"choose from: cpu, cuda, {', '.join(names())}",
+        ),
         (["kitty-road"], "got 'kitty-road'", "did you mean 'kitti-road'?"),
         (
             ["kitti-road", "--input-size", "65x96"],

@@ -36,6 +36,24 @@ def test_with_runtime_and_sources(cli: Cli, tmp_path: Path) -> None:
     assert {"source/model.ll", "source/model.s", "native/tvm_bnn.h"} <= set(manifest.files)
 
 
+def test_a_static_library_brings_what_it_needs(cli: Cli, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    code, _, err = cli("compile", MODEL, "-o", bundle, "--threads", "1", "--emit", "static")
+    assert code == 0
+    assert "compiling it for the static library\n" in err
+    manifest = read_manifest(bundle)
+    verify_files(bundle, manifest)
+    assert manifest.brings_runtime
+    assert {"static/libtvm_bnn_tests_tiny_network.a", "static/tvm_bnn_tests_tiny_network.h"} <= set(manifest.files)
+
+
+def test_no_static_library_for_gpus(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phases, "compile_network", lambda *_: pytest.fail("compiled in vain"))
+    code, _, err = cli("compile", MODEL, "-o", tmp_path / "bundle", "--target", "h200", "--emit", "static")
+    assert code == 2
+    assert "--emit static: expected a CPU target, got h200" in err
+
+
 def test_wheels_are_looked_for_before_the_long_work(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phases, "compile_network", lambda *_: pytest.fail("compiled in vain"))
     code, _, err = cli("compile", MODEL, "-o", tmp_path / "bundle", "--target", "rpi4", "--runtime-wheels", tmp_path)

@@ -9,9 +9,10 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.tiny import MODEL
 from tvm_bnn.cli import evaluate
-from tvm_bnn.data import datasets, drawn
+from tvm_bnn.data import datasets
 from tvm_bnn.data.classes import ClassInfo
-from tvm_bnn.data.datasets import Scenes
+from tvm_bnn.data.contract import Sample
+from tvm_bnn.data.datasets import Scenes, Size, Split
 from tvm_bnn.data.scenes import SCENE_CLASSES, scenes
 from tvm_bnn.models import config
 from tvm_bnn.models.checkpoint import save_checkpoint
@@ -78,14 +79,17 @@ class ThreeClasses(Scenes):
     thin_classes = ("c",)
     cue_classes = ("a", "b")
 
+    def __init__(self, split: Split, pictures: int, size: Size, seed: int) -> None:
+        super().__init__(split, pictures, SIZE, seed)
+        self.size = size
+
+    def sample(self, index: int) -> Sample:
+        picture, labels, _ = scenes(index, 1, SIZE)
+        height, width = self.size
+        return Sample(picture[0, :height, :width], labels[0, :height, :width] % 3)
+
 
 def test_a_bundle_is_as_good_as_its_integers(cli: Cli, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def three(first: int, count: int, size: tuple[int, int], seed: int = 0) -> object:
-        pictures, labels, cues = scenes(first, count, (64, 64), seed)
-        height, width = size
-        return pictures[:, :height, :width], labels[:, :height, :width] % 3, cues
-
-    monkeypatch.setattr(drawn, "scenes", three)
     monkeypatch.setitem(datasets.DATA_SETS, "three", ThreeClasses)
     arguments = ("--data", "three", "--pictures", "10", "--threads", "1", "--format", "json")
     bundle, integer = (json.loads(cli("evaluate", model, *arguments).out) for model in (tiny_bundle, MODEL))
@@ -102,14 +106,14 @@ def test_refused(cli: Cli, checkpoint: Path, tiny_bundle: Path, tmp_path: Path) 
         ((checkpoint, "--data", "scene"), "got 'scene'"),
         ((checkpoint, "--root", tmp_path), "--root: expected none, scenes are drawn"),
         ((checkpoint, "--split", "test"), "--split: expected train or val of scenes, got test"),
-        ((checkpoint, "--data", "ecssd"), "expected the 2 classes of ecssd, got 11: sky, building, "),
+        ((checkpoint, "--data", "ecssd"), "expected the 2 classes of ecssd, got 22: road, sidewalk, "),
         ((checkpoint, "--size", "big"), "expected HxW, got 'big'"),
         ((checkpoint, "--size", "65x64"), "expected multiples of 32, got 65x64"),
         ((checkpoint, "--pictures", "0"), "--pictures: expected 1 or more, got 0"),
         ((MODEL, "--float"), "--float: expected a checkpoint"),
-        ((MODEL,), "expected the 11 classes of scenes, got 3: class 0, class 1, class 2"),
-        ((tiny_bundle,), "expected the 11 classes of scenes, got 3"),
-        (("kitti-road",), "expected the 11 classes of scenes, got 2: background, road"),
+        ((MODEL,), "expected the 22 classes of scenes, got 3: class 0, class 1, class 2"),
+        ((tiny_bundle,), "expected the 22 classes of scenes, got 3"),
+        (("kitti-road",), "expected the 22 classes of scenes, got 2: background, road"),
         ((tiny_bundle, "--size", "64x64"), "the size that the bundle was compiled for"),
         ((damaged,), "model.so: expected"),
         ((tmp_path / "empty",), "expected a bundle"),

@@ -24,18 +24,22 @@ def test_profiles_that_exist_are_not_made_again(cli: Cli, profiles: list[Path], 
     pages = [Path(line).relative_to(tmp_path / "report").as_posix() for line in out.splitlines()]
     assert pages == ["index.html", "x86-avx512/index.html", "rpi4/index.html"]
     assert all((tmp_path / "report" / page).is_file() for page in pages)
+    document = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert [chapter["kernels"] for chapter in document["chapters"]] == [[], []]
 
 
 def test_a_model_is_profiled(cli: Cli, tmp_path: Path) -> None:
-    code, _, err = cli(
-        *("report", MODEL, "--threads", 1, "--warmup", 0, "--repeat", 2, "--instructions", "-o", tmp_path / "report")
-    )
+    code, _, err = cli(*("report", MODEL, "--threads", 1, "--warmup", 0, "--repeat", 2, "-o", tmp_path / "report"))
     assert code == 0
     assert "measuring" in err
     (chapter,) = json.loads((tmp_path / "report" / "report.json").read_text())["chapters"]
     assert (chapter["profile"]["model"], chapter["profile"]["target"]) == (MODEL, resolve_host().name)
     assert chapter["memory_bytes"].keys() == {"stem.0", "conv", "head", "scores"}
-    assert chapter["instructions"]["conv"]
+    kernels = {name: kernel for kernel in chapter["kernels"] for name in kernel["operators"]}
+    assert kernels.keys() == {"stem.0", "conv", "head", "scores"}
+    assert kernels["conv"]["instructions"]
+    page = (tmp_path / "report" / resolve_host().name / "index.html").read_text()
+    assert "sch.get_loops" in page
     assert chapter["verification"] is None
 
 

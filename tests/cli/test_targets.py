@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tvm_bnn.targets import Fact, cpu_model, load, names, resolve_host
+from tests.targets.gpus import GEFORCE, H200
+from tvm_bnn.targets import Fact, Gpu, cpu_model, gpu, load, names, resolve_host
 from tvm_bnn.targets.calibration import Calibration, write_calibration
 
 
@@ -86,3 +87,17 @@ def test_what_was_measured_here_is_said(cli: Cli, monkeypatch: pytest.MonkeyPatc
     facts = [line for line in cli("targets", "x86-avx2").out.splitlines() if "measured here" in line]
     assert len(facts) == 1
     assert f"1234  Gop/s     measured here  measured on {cpu_model()}, 2026-11-24: a test" in facts[0]
+
+
+@pytest.mark.parametrize(("card", "name"), [(H200, "h200"), (GEFORCE, "gpu-geforce-rtx-4090")])
+def test_a_gpu_that_is_here_is_marked_whether_it_has_a_file_or_not(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, card: Gpu, name: str
+) -> None:
+    monkeypatch.setattr(gpu, "find_gpu", lambda: card)
+    lines = {line.split()[0]: line.split()[1] for line in cli("targets").out.splitlines()[1:]}
+    assert {alias: target for target, alias in lines.items() if target in (name, resolve_host().name)} == {
+        "cpu": resolve_host().name,
+        "cuda": name,
+    }
+    assert set(lines) == {*names(), name}
+    assert f"\n{name}: NVIDIA " in cli("targets", "cuda").out

@@ -65,6 +65,16 @@ def test_trains_and_tells(cli: Cli, tmp_path: Path) -> None:
     assert "going on after step 4 of 4" in again.err
 
 
+def test_mixed_precision(cli: Cli, tmp_path: Path) -> None:
+    code, out, err = cli("train", "-o", tmp_path, *FLAGS, "--precision", "bfloat16", "--format", "json")
+    assert code == 0
+    assert "on cpu, products in bfloat16" in err
+    assert (json.loads(out)["device"], json.loads(out)["precision"]) == ("cpu", "bfloat16")
+    code, _, err = cli("train", "-o", tmp_path, *FLAGS)
+    assert code == 2
+    assert "holds a run with precision bfloat16 (now float32)" in err
+
+
 def test_table_and_csv(cli: Cli, tmp_path: Path) -> None:
     arguments = ("train", "-o", tmp_path, *FLAGS)
     table = cli(*arguments)
@@ -80,10 +90,10 @@ def test_an_interrupt_ends_after_the_step_and_the_same_command_goes_on(
 ) -> None:
     advance = Trainer._advance
 
-    def interrupted(self: Trainer) -> StepDone:
+    def interrupted(self: Trainer, *given: Any) -> StepDone:
         if self.step == 1:
             signal.raise_signal(signal.SIGINT)
-        return advance(self)
+        return advance(self, *given)
 
     monkeypatch.setattr(Trainer, "_advance", interrupted)
     arguments = ("train", "-o", tmp_path, *FLAGS)

@@ -13,6 +13,11 @@ def test_names() -> None:
     assert caught.value.hint == f"did you mean 'scenes'? choose from: {', '.join(DATA_SETS)}"
 
 
-def test_presets_and_published_data_go_by_the_same_names() -> None:
-    assert set(PRESETS) == DATA_SETS.keys() - {"scenes"}
+def test_every_preset_has_published_data_and_scenes_of_its_name_and_classes() -> None:
+    drawn = {f"scenes-{name}" for name in PRESETS}
+    assert DATA_SETS.keys() == {"scenes"} | set(PRESETS) | drawn
     assert all(name == source.name for name, source in DATA_SETS.items())
+    for name, config in PRESETS.items():
+        published, scenes = DATA_SETS[name], DATA_SETS[f"scenes-{name}"]
+        assert published.classes == scenes.classes == config.classes
+        assert published.measure == scenes.measure

@@ -5,17 +5,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tvm_bnn.data.scenes import CUE_CLASSES, CUE_SIZES, SCENE_CLASSES, THIN_CLASSES, draw, scene, scenes
+from tvm_bnn.data.scenes import CUE_CLASSES, CUE_SIZES, SCENE_CLASSES, THIN_CLASSES, cue, scene, scenes, street
 from tvm_bnn.data.scenes.dice import Dice
 from tvm_bnn.data.scenes.plan import Plan, plan_scene
 from tvm_bnn.errors import UsageError
+from tvm_bnn.models.presets import CITYSCAPES_CLASSES
 
 UInt8 = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Set = tuple[UInt8, UInt8, npt.NDArray[np.int8]]
 
 NAMES = [each.name for each in SCENE_CLASSES]
-SIGNAL, STOP, GO = (NAMES.index(name) for name in ("signal", *CUE_CLASSES))
+SIGNAL, STOP, GO = (NAMES.index(name) for name in ("traffic light", *CUE_CLASSES))
 SIZES = [(32, 64), (64, 128), (97, 201), (96, 320), (384, 1248), (128, 128), (200, 64)]
 
 
@@ -47,8 +48,8 @@ def extent(mask: Mask, axis: int) -> tuple[int, int]:
 
 
 def test_classes() -> None:
-    expected = "sky, building, vegetation, road, sidewalk, lane marking, pole, vehicle, signal, stop zone, go zone"
-    assert ", ".join(NAMES) == expected
+    assert SCENE_CLASSES[:19] == CITYSCAPES_CLASSES
+    assert NAMES[19:] == ["lane marking", "stop zone", "go zone"]
     assert len({each.color for each in SCENE_CLASSES}) == len(SCENE_CLASSES)
     assert {*THIN_CLASSES, *CUE_CLASSES} <= set(NAMES)
 
@@ -68,7 +69,7 @@ def test_a_scene_is_the_same_alone_and_among_others(many: Set) -> None:
     alone = scene(5)
     np.testing.assert_array_equal(alone.picture, pictures[5])
     np.testing.assert_array_equal(alone.labels, labels[5])
-    assert alone.cue_size == CUE_SIZES[cues[5]]
+    assert alone.cue_size == CUE_SIZES[cues[5]] == CUE_SIZES[cue(5, (96, 192), 0)]
 
 
 def test_no_scenes() -> None:
@@ -86,9 +87,9 @@ def test_index_and_seed_matter() -> None:
 @pytest.mark.parametrize(
     ("size", "seed", "checksum"),
     [
-        ((96, 192), 0, "d6b40f1e300a64ce"),
-        ((97, 201), 7, "168aaccf39130915"),
-        ((384, 1248), 0, "f333ff1dc0552489"),
+        ((96, 192), 0, "d8babf2a17c78201"),
+        ((97, 201), 7, "b2846fa353382524"),
+        ((384, 1248), 0, "b9cefd3e45362f3c"),
     ],
 )
 def test_checksum(size: tuple[int, int], seed: int, checksum: str) -> None:
@@ -99,20 +100,27 @@ def test_checksum(size: tuple[int, int], seed: int, checksum: str) -> None:
 
 def test_shares_of_classes(many: Set) -> None:
     found = dict(zip(NAMES, shares(many[1]), strict=True))
-    for name in ("sky", "building", "vegetation", "road", "sidewalk"):
+    for name in ("sky", "building", "road", "sidewalk"):
         assert 0.08 < found[name] < 0.35, name
-    for name in THIN_CLASSES:
-        assert 0.004 < found[name] < 0.03, name
-    for name in ("vehicle", "signal", *CUE_CLASSES):
-        assert 0.01 < found[name] < 0.06, name
+    for name in ("vegetation", "terrain", "car", "traffic light", *CUE_CLASSES):
+        assert 0.01 < found[name] < 0.09, name
+    for name in ("wall", "person", "truck", "bus", "train"):
+        assert 0.005 < found[name] < 0.03, name
+    for name in ("fence", "traffic sign", "rider", "motorcycle", "bicycle", "pole", "lane marking"):
+        assert 0.001 < found[name] < 0.02, name
+
+
+def test_every_class_is_in_many_scenes(many: Set) -> None:
+    present = np.mean([np.bincount(each.ravel(), minlength=len(NAMES)) > 0 for each in many[1]], axis=0)
+    assert present.min() > 0.25, NAMES[present.argmin()]
 
 
 def test_chances_are_fair() -> None:
     plans = [plan_scene(Dice(0, index), 96, 192) for index in range(1200)]
     assert sum(plan.stop for plan in plans) == pytest.approx(600, abs=60)
-    for cue in range(len(CUE_SIZES)):
-        assert sum(plan.cue == cue for plan in plans) == pytest.approx(400, abs=60)
-        assert sum(plan.stop for plan in plans if plan.cue == cue) == pytest.approx(200, abs=50)
+    for size in range(len(CUE_SIZES)):
+        assert sum(plan.cue == size for plan in plans) == pytest.approx(400, abs=60)
+        assert sum(plan.stop for plan in plans if plan.cue == size) == pytest.approx(200, abs=50)
 
 
 def test_zones_follow_the_colour_of_the_signal(many: Set) -> None:
@@ -123,10 +131,10 @@ def test_zones_follow_the_colour_of_the_signal(many: Set) -> None:
 
 
 def test_light_has_the_size_that_the_scene_says(many: Set) -> None:
-    for picture, labels, cue in zip(*many, strict=True):
+    for picture, labels, size in zip(*many, strict=True):
         light, _ = lit(picture, labels)
         diameter = 2 * np.sqrt(np.count_nonzero(light) / np.pi)
-        assert diameter == pytest.approx(96 / (16, 8, 4)[cue], rel=0.15)
+        assert diameter == pytest.approx(96 / (16, 8, 4)[size], rel=0.15)
 
 
 def test_only_the_light_tells_the_zones_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +143,7 @@ def test_only_the_light_tells_the_zones_apart(monkeypatch: pytest.MonkeyPatch) -
         return dataclasses.replace(plan, stop=not plan.stop)
 
     pictures, labels, _ = scenes(0, 20)
-    monkeypatch.setattr(draw, "plan_scene", other_colour)
+    monkeypatch.setattr(street, "plan_scene", other_colour)
     twins, twin_labels, _ = scenes(0, 20)
     swapped = np.arange(len(NAMES), dtype=np.uint8)
     swapped[[STOP, GO]] = GO, STOP
@@ -147,7 +155,7 @@ def test_zones_of_both_classes_have_the_same_colours() -> None:
     pictures, labels, _ = scenes(0, 400, (64, 128))
     stop, go = pictures[labels == STOP], pictures[labels == GO]
     np.testing.assert_allclose(stop.mean(0), go.mean(0), atol=4)
-    np.testing.assert_allclose(stop.std(0), go.std(0), atol=4)
+    np.testing.assert_allclose(stop.std(0), go.std(0), atol=6)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -164,7 +172,7 @@ def test_places_in_pictures_of_any_size(size: tuple[int, int]) -> None:
 
 
 def test_zones_lie_on_pavement() -> None:
-    pavement = [NAMES.index(name) for name in ("road", "sidewalk", "lane marking", "vehicle")]
+    pavement = [NAMES.index(name) for name in ("road", "sidewalk", "lane marking")]
     _, labels, _ = scenes(0, 100)
     for each in labels:
         zone = zones(each)
@@ -191,20 +199,3 @@ def test_too_small(size: tuple[int, int]) -> None:
         with pytest.raises(UsageError, match="expected scenes of at least 32x64 pixels, got") as caught:
             attempt()
         assert caught.value.hint
-
-
-def test_dice_are_fair_and_bounded() -> None:
-    dice = Dice(0, 0)
-    throws = [dice.between(-2, 3) for _ in range(6000)]
-    assert set(throws) == set(range(-2, 4))
-    assert min(np.bincount(np.array(throws) + 2)) > 850
-    assert dice.between(4, 4) == dice.between(4, 1) == 4
-    assert abs(dice.noise(100, 7).mean()) < 12
-
-
-@pytest.mark.parametrize(("height", "width", "cell"), [(1, 9, 4), (16, 16, 4), (5, 3, 8)])
-def test_clouds_are_smooth(height: int, width: int, cell: int) -> None:
-    clouds = Dice(1, 2).clouds(height, width, cell)
-    assert clouds.shape == (height, width)
-    for axis in (0, 1):
-        assert np.abs(np.diff(clouds, axis=axis)).max(initial=0) <= 255 // cell + 2

@@ -104,13 +104,16 @@ def as_array(array: np.ndarray[Any, Any], **other: Any) -> Array:
     return Array(**{**fields, **other})
 
 
-def build(sources: Path, folder: Path, compiler: str, options: Sequence[str] = ()) -> Path:
-    """Build the library and the example; skips where a tool is missing."""
+def build(
+    sources: Path, folder: Path, compiler: str, options: Sequence[str] = (), programs: Sequence[str] = ()
+) -> Path:
+    """Build everything in the recipe, or these programs; skips where a tool is missing."""
     for tool in ("cmake", compiler):
         if shutil.which(tool) is None:
             pytest.skip(f"no {tool} on this machine")
     settings = [f"-DCMAKE_CXX_COMPILER={compiler}", "-DCMAKE_CXX_FLAGS=-Werror", "-DBUILD_SHARED_LIBS=ON", *options]
-    commands = (["cmake", "-S", str(sources), "-B", str(folder), *settings], ["cmake", "--build", str(folder)])
-    for command in commands:
+    chosen = ["--target", *programs] if programs else []
+    configure = ["cmake", "-S", str(sources), "-B", str(folder), *settings]
+    for command in (configure, ["cmake", "--build", str(folder), *chosen]):
         subprocess.run(command, check=True, capture_output=True)
     return folder

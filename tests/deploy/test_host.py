@@ -2,8 +2,9 @@ import contextlib
 
 import pytest
 
+from tests.targets.gpus import GEFORCE, H200
 from tvm_bnn.deploy import host
-from tvm_bnn.deploy.host import check_host
+from tvm_bnn.deploy.host import check_host, check_target
 from tvm_bnn.errors import ToolchainError
 from tvm_bnn.targets import load, names
 
@@ -37,18 +38,22 @@ def test_a_board_that_is_named_runs_on_another_with_its_features(monkeypatch: py
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_target_for_another_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_every_target_for_another_instruction_set_or_a_gpu_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     target = load(name)
     monkeypatch.setattr(host, "host_architecture", lambda: "x86_64")
     monkeypatch.setattr(host, "cpu_flags", lambda: target.requires)
-    with (
-        pytest.raises(ToolchainError)
-        if target.architecture == "aarch64" or target.kind == "cuda"
-        else contextlib.nullcontext()
+    monkeypatch.setattr(host, "find_gpu", lambda: GEFORCE)
+    refused = target.architecture == "aarch64" or target.kind == "cuda"
+    with pytest.raises(ToolchainError) if refused else contextlib.nullcontext():
+        check_target(target)
+
+
+def test_the_gpu_of_a_target_is_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "find_gpu", lambda: H200)
+    check_target(load("h200"))
+    with pytest.raises(
+        ToolchainError, match="target a100: expected an NVIDIA GPU of sm_80, got NVIDIA H200, which is sm_90"
     ):
-        check_host(name, target.requires, target.architecture)
-
-
-def test_code_for_a_gpu_is_refused() -> None:
-    with pytest.raises(ToolchainError, match="NVIDIA GPU"):
-        check_host("h200", frozenset())
+        check_target(load("a100"))

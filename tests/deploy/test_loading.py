@@ -37,6 +37,23 @@ def test_without_an_installed_tvm_the_bundle_brings_the_runtime(runtime_bundle: 
     assert "expected TVM's runtime in the bundle or installed, got neither" in caught.value.stderr
 
 
+TOGETHER = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from tvm_bnn.deploy.runner import Runner
+picture = np.zeros((16, 24, 3), np.uint8)
+sys.setswitchinterval(1e-6)
+with ThreadPoolExecutor(8) as pool:
+    labels = list(pool.map(lambda threads: Runner.load({bundle!r}, threads).run(picture), [1, 2] * 8))
+print(all((one == labels[0]).all() for one in labels), "torch" in sys.modules)
+"""
+
+
+def test_threads_may_load_at_the_same_time(tiny_bundle: Path) -> None:
+    assert output_of(TOGETHER.format(bundle=str(tiny_bundle))).split() == ["True", "False"]
+
+
 @pytest.mark.parametrize(("name", "package"), [("tvm", "apache-tvm"), ("tvm-ffi", "apache-tvm-ffi")])
 def test_other_versions_are_refused(name: str, package: str) -> None:
     with pytest.raises(ToolchainError, match=f"bundle for {package} 0[.]1, got {VERSIONS[name]}"):

@@ -69,7 +69,9 @@ def test_what_is_not_a_bundle(tmp_path: Path) -> None:
             read_manifest(tmp_path / place)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '"text"', '{"format": "other"}', '{"format": "tvm-bnn bu', "\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", "[" * 100_000, '"text"', '{"format": "other"}', '{"format": "tvm-bnn bu', "\xff"]
+)
 def test_what_has_another_manifest_is_no_bundle(tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_bytes(content.encode("latin-1"))
     assert not is_bundle(tmp_path)

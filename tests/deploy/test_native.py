@@ -20,6 +20,7 @@ from elftools.elf.elffile import ELFFile
 
 from tests.deploy.native import BAD_INPUT, INTERNAL, UNSUPPORTED, Failed, Interface, as_array
 from tests.deploy.pictures import labels_of, write_ppm
+from tests.deploy.tasks import tasks_after
 from tvm_bnn import __version__
 from tvm_bnn.deploy.manifest import file_entry, read_manifest
 from tvm_bnn.deploy.runner import Runner
@@ -151,6 +152,36 @@ def test_threads_may_use_one_network_at_the_same_time(
         assert all(pool.map(run, range(200)))
 
 
+def test_threads_that_come_and_go_leave_nothing(
+    interface: Interface, runtime_bundle: Path, network: ctypes.c_void_p, images: UInt8
+) -> None:
+    """TVM keeps workers for every thread that has ever called it."""
+
+    def use() -> None:
+        with interface.opened(runtime_bundle, 2) as own:
+            interface.run(own, images[0], empty(16, 24))
+
+    count = tasks_after(use, 1)
+    # The last that was joined may still be on its way out; a leak would be 20.
+    assert tasks_after(use, 20) < count + 10
+
+
+def test_threads_may_open_and_close_at_the_same_time(
+    interface: Interface, runtime_bundle: Path, network: ctypes.c_void_p, images: UInt8
+) -> None:
+    wanted = empty(16, 24)
+    interface.run(network, images[0], wanted)
+
+    def use(threads: int) -> bool:
+        found = empty(16, 24)
+        with interface.opened(runtime_bundle, threads) as own:
+            interface.run(own, images[0], found)
+        return bool((found == wanted).all())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(use, [1, 2] * 8))
+
+
 def test_threads_of_one_call_do_not_change_the_labels(
     interface: Interface, runtime_bundle: Path, images: UInt8
 ) -> None:
@@ -221,7 +252,11 @@ SPOILT: list[tuple[Callable[[Path], Any], int, str]] = [
     (lambda b: (b / "manifest.json").write_text("[]"), BAD_INPUT, "the whole: expected an object"),
     (lambda b: (b / "manifest.json").unlink(), BAD_INPUT, "expected a bundle, got no readable"),
     (lambda b: shutil.rmtree(b), BAD_INPUT, "expected a bundle, got no folder at"),
-    (lambda b: changed(b, lambda d: d.update(format="other")), BAD_INPUT, "got a folder of something else"),
+    (
+        lambda b: changed(b, lambda d: d.update(format="other")),
+        BAD_INPUT,
+        "expected the manifest of a bundle, got something",
+    ),
     (
         lambda b: changed(b, lambda d: d.update(schema_version=3)),
         BAD_INPUT,

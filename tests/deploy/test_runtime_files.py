@@ -7,11 +7,17 @@ from tvm_bnn.deploy.runtime_files import libraries_for, native_sources, runtime_
 from tvm_bnn.errors import UsageError
 
 FFI, RUNTIME, EXTRA = "libtvm_ffi.so", "libtvm_runtime.so", "libtvm_runtime_extra.so"
+CUDA = "libtvm_runtime_cuda.so"
 
 
 def test_sorting_needs_one_more_library(tiny_bundle: Path) -> None:
-    assert libraries_for((tiny_bundle / "model.so").read_bytes()) == (FFI, RUNTIME)
-    assert libraries_for(b"\0tvm.contrib.sort.argsort\0") == (FFI, RUNTIME, EXTRA)
+    assert libraries_for((tiny_bundle / "model.so").read_bytes(), gpu=False) == (FFI, RUNTIME)
+    assert libraries_for(b"\0tvm.contrib.sort.argsort\0", gpu=False) == (FFI, RUNTIME, EXTRA)
+
+
+def test_a_gpu_needs_one_more_library() -> None:
+    assert libraries_for(b"", gpu=True) == (FFI, RUNTIME, CUDA)
+    assert f"runtime/{CUDA}" in runtime_files((FFI, RUNTIME, CUDA), installed_packages())
 
 
 def test_libraries_licences_and_the_interface() -> None:

@@ -49,9 +49,13 @@ __all__ = ["cli"]
 NOT_RUN = {
     "--root": "needs published data",
     "--rpc-tracker": "needs a board and a tracker",
+    "--target cuda": "needs a GPU",
     "--target h200 -o": "needs NVIDIA's compiler",
+    "--target h200 --runner offline": "needs NVIDIA's compiler, and results of a GPU",
     "--target rpi4": "emulates every kernel, for minutes",
     "compile examples.u_net:factory": "tests/examples does it",
+    "targets cuda": "needs a GPU",
+    "run cuda-road": "needs a GPU",
     "doctor --calibrate": "measures this machine, and wants it idle",
 }
 """Parts of commands that are only parsed, and why."""
@@ -186,13 +190,14 @@ def _compiled(
     threads: int,
     choose: Chooser,
     dump: Path | None = None,
+    prefix: str | None = None,
 ) -> Compiled:
     """The same for networks of the same operators, whatever their weights."""
     choices = [(name, operator, choose(operator)) for name, operator in network.operators_at(shape)]
     chosen = tuple((name, one, choice.row.lowering.name, choice.point.key) for name, one, choice in choices)
-    key = (chosen, target.name, threads, dump)
+    key = (chosen, target.name, threads, dump, prefix)
     if key not in _COMPILED:
-        _COMPILED[key] = compile_network(network, shape, target, threads, choose, dump)
+        _COMPILED[key] = compile_network(network, shape, target, threads, choose, dump, prefix)
     return _COMPILED[key]
 
 

@@ -1,10 +1,12 @@
-"""Arranged loops compute what plain ones do, bit for bit: every result takes its terms in the same order."""
+"""Arranged loops compute what plain ones do, on a CPU bit for bit: every result takes its terms in the same order."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests import fake_cuda as fake
 from tvm_bnn._tvm import build, s_tir, te, tvm
 from tvm_bnn.graph.loops import arranged
 from tvm_bnn.targets import resolve_host
@@ -57,3 +59,25 @@ def test_what_is_read_over_and_over_is_computed_once() -> None:
     opened = te.compute((8,), lambda c: te.exp(gate[c]), name="opened")
     gated = te.compute((8, 32), lambda c, i: opened[c] * x[c, i], name="gated")
     assert names(arranged(te.create_prim_func([gate, x, gated]), HOST.lanes, 1)) == ["opened", "gated"]
+
+
+ON_GPU = """
+import numpy as np
+from tests.graph.test_loops import scaled_rows
+from tvm_bnn._tvm import build, tvm
+from tvm_bnn.deploy.vm import device_of
+from tvm_bnn.graph.loops import arranged_for_gpu
+from tvm_bnn.targets import load
+rng, target, found = np.random.default_rng(0), load("h200"), []
+arrays = [rng.standard_normal(shape, np.float32) for shape in ((33, 50), (50, 6))]
+for function, one in ((scaled_rows(6), load("cpu")), (arranged_for_gpu(scaled_rows(6)), target)):
+    tensors = [tvm.runtime.tensor(array, device_of(one)) for array in (*arrays, np.zeros((33, 6), np.float32))]
+    build(function, one.tvm_target(1))["main"](*tensors)
+    found.append(tensors[-1].numpy())
+np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-5)
+print(fake_cuda.count("launch"))
+"""
+
+
+def test_every_stage_that_is_left_is_a_kernel_of_a_gpu(fake_cuda: Path) -> None:
+    assert fake.output_of(ON_GPU, fake_cuda) == "2"

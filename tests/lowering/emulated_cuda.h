@@ -68,16 +68,17 @@ template <typename T> static inline T max(T a, T b) { return a > b ? a : b; }
 template <typename T> static inline T min(T a, T b) { return a < b ? a : b; }
 
 static inline int __shfl_sync(uint32_t, int value, int source, int) { return all_lanes(value)[source & 31]; }
+static inline int __shfl_xor_sync(uint32_t, int value, int mask) { return all_lanes(value)[lane_id() ^ mask]; }
 static inline int __shfl_down_sync(uint32_t, int value, int offset, int) {
   int lane = lane_id();
   const int* values = all_lanes(value);
   return values[lane + offset < kWarp ? lane + offset : lane];
 }
 
-/* mma.sync.aligned.m16n8k256.row.col.s32.b1.b1.s32.{xor,and}.popc: registers as the tables of the PTX ISA give them,
-   but the results column by column, as the functions are given them. */
+/* mma.sync.aligned.m16n8k{256,32}: registers as the tables of the PTX ISA give them for single bits and for bytes, which
+   is the same in words, but the results column by column, as the functions are given them. */
 template <typename Operation>
-static inline void mma_b1(int* c, const int (&mine)[6], Operation operation) {
+static inline void mma(int* c, const int (&mine)[6], Operation operation) {
   int all[6][kWarp];
   for (int r = 0; r < 6; ++r) memcpy(all[r], all_lanes(mine[r]), sizeof all[r]);
   int group = lane_id() / 4, thread = lane_id() % 4;
@@ -87,18 +88,27 @@ static inline void mma_b1(int* c, const int (&mine)[6], Operation operation) {
       /* a0 and a2 are of the rows 0..7, a1 and a3 of the others; a2, a3 and b1 of the words 4..7. */
       int left = all[row / 8 + 2 * (word / 4)][4 * (row % 8) + word % 4];
       int right = all[4 + word / 4][4 * column + word % 4];
-      c[2 * (i % 2) + i / 2] += __popc(operation(left, right));
+      c[2 * (i % 2) + i / 2] += operation(left, right);
     }
   }
 }
 
-static inline void tvm_bnn_mma_b1_xor_fragments(int* c, int a0, int a1, int a2, int a3, int b0, int b1) {
-  mma_b1(c, {a0, a1, a2, a3, b0, b1}, [](int left, int right) { return left ^ right; });
+template <typename Byte>
+static inline int products_of_bytes(int left, int right) {
+  Byte a[4], b[4];
+  memcpy(a, &left, 4);
+  memcpy(b, &right, 4);
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + a[3] * b[3];
 }
 
-static inline void tvm_bnn_mma_b1_and_fragments(int* c, int a0, int a1, int a2, int a3, int b0, int b1) {
-  mma_b1(c, {a0, a1, a2, a3, b0, b1}, [](int left, int right) { return left & right; });
-}
+#define MMA(name, product) \
+  static inline void tvm_bnn_mma_##name##_fragments(int* c, int a0, int a1, int a2, int a3, int b0, int b1) { \
+    mma(c, {a0, a1, a2, a3, b0, b1}, [](int left, int right) { return product; }); \
+  }
+MMA(xor, __popc(left ^ right))
+MMA(and, __popc(left & right))
+MMA(s8, products_of_bytes<signed char>(left, right))
+MMA(u8, products_of_bytes<unsigned char>(left, right))
 
 static void run_thread() {
   body();

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pytest
 
+from tests.strategies import random_inputs
 from tvm_bnn._tvm import build, cuda_sources, tirx, tvm
 from tvm_bnn.deploy.link import cxx_compiler
+from tvm_bnn.lowering.registry import Row
+from tvm_bnn.ops import Operator
 from tvm_bnn.ops.tensors import Array
+from tvm_bnn.spaces.base import Point, Setting
 from tvm_bnn.targets import Target
 
 HEADER = Path(__file__).with_name("emulated_cuda.h")
@@ -46,6 +51,23 @@ def program(function: Any, target: Target) -> Program:
     return Program(source, split[0]["main"])
 
 
+def compare(row: Row, operator: Operator, target: Target, point: Point | None = None) -> None:
+    """The kernels of a row, by default or at a point, write the reference's bytes."""
+    compare_arrays(row, operator, target, random_inputs(operator, np.random.default_rng(5)), point)
+
+
+def compare_arrays(row: Row, operator: Operator, target: Target, arrays: list[Array], point: Point | None) -> None:
+    """The same for these inputs."""
+    setting = Setting(operator, target, 1)
+    outputs = [np.full(spec.shape, 85, spec.dtype) for spec in operator.outputs()]
+    function = row.space.scheduled(
+        row.lowering.function(operator, target), setting, row.space.default(setting) if point is None else point
+    )
+    run(program(function, target), [*row.lowering.pack_inputs(operator, target, arrays), *outputs])
+    for spec, want, got in zip(operator.outputs(), operator.reference(*arrays), outputs, strict=True):
+        np.testing.assert_array_equal(got, want, f"{row.lowering.name} {point} {spec.name} of {operator.label()}")
+
+
 def run(compiled: Program, arrays: Sequence[Array]) -> None:
     """Run it once; what it writes is written back to the arrays."""
     compiler = cxx_compiler()
@@ -58,6 +80,20 @@ def run(compiled: Program, arrays: Sequence[Array]) -> None:
         subprocess.run(command, check=True)
         pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
         ctypes.CDLL(str(library)).run((ctypes.c_void_p * len(pointers))(*pointers))
+
+
+def launches(compiled: Program) -> int:
+    """How many kernels the host launches."""
+    return sum(_is_launch(node) for node in _statements(compiled.host.body))
+
+
+def scratch(compiled: Program) -> int:
+    """How many buffers the kernels share in memory that are neither inputs nor outputs."""
+    return sum(type(node).__name__ == "AllocBuffer" for node in _statements(compiled.host.body))
+
+
+def _is_launch(node: Any) -> bool:
+    return type(node).__name__ == "Evaluate" and str(node.value.op.name) == "tirx.call_ffi_kernel"
 
 
 def _translation(compiled: Program) -> str:
@@ -78,7 +114,7 @@ def _translation(compiled: Program) -> str:
             size = " * ".join(["8", *(str(int(extent)) for extent in node.buffer.shape)])
             declared.append(f"static void* {name};")
             made.append(f"  {name} = malloc({size});")
-        elif kind == "Evaluate" and str(node.value.op.name) == "tirx.call_ffi_kernel":
+        elif _is_launch(node):
             declared.append(_launched(source, node.value, held, len(launches)))
             launches.append(f"  {_launch(source, node.value, len(launches))}")
     head = [f'#include "{HEADER}"', "static void** arguments;", source, *declared]

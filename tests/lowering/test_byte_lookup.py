@@ -39,7 +39,7 @@ def test_nibbles_stand_in_the_order_of_the_channels() -> None:
     for by_instruction in (False, True):
         schedule = s_tir.Schedule(te.create_prim_func([x, nibbles]))
         if by_instruction:
-            schedule.tensorize(schedule.get_loops(schedule.get_sblock("nibbles"))[-2], byte_lookup.NIBBLES)
+            schedule.tensorize(schedule.get_loops(schedule.get_sblock("nibbles"))[-2], byte_lookup.nibbles_intrinsic())
         found = tvm.runtime.empty((3, 2, 8), "uint8")
         build(schedule.mod["main"], load("cpu-portable").tvm_target(1))["main"](tvm.runtime.tensor(words), found)
         np.testing.assert_array_equal(found.numpy(), wanted)

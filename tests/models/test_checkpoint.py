@@ -13,10 +13,12 @@ import torch
 from tvm_bnn.data.classes import ClassInfo
 from tvm_bnn.errors import UsageError
 from tvm_bnn.models import config as module
-from tvm_bnn.models.checkpoint import load_checkpoint, save_checkpoint
+from tvm_bnn.models.checkpoint import load_checkpoint, read_checkpoint, save_checkpoint, save_packed
 from tvm_bnn.models.config import SegmentationConfig, Width
 from tvm_bnn.models.segmentation import SegmentationNet
-from tvm_bnn.nn.calibration import synthetic_pictures
+from tvm_bnn.nn import IntegerNetwork, freeze
+from tvm_bnn.nn.calibration import Peaks, synthetic_pictures
+from tvm_bnn.training.evaluation import integer_scores
 
 CONFIG = SegmentationConfig("small", (ClassInfo("a", (0, 0, 0)), ClassInfo("b", (9, 9, 9))), (64, 64))
 
@@ -32,9 +34,70 @@ def test_save_and_load(tmp_path: Path) -> None:
     again, calibration = load_checkpoint(tmp_path / "a.safetensors")
     assert again.config == CONFIG
     assert not again.training
+    assert isinstance(calibration, torch.Tensor)
     assert torch.equal(calibration, pictures)
     state = again.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def used(seed: int) -> SegmentationNet:
+    """A network whose norms and thresholds are no longer as they began."""
+    torch.manual_seed(seed)
+    network = SegmentationNet(CONFIG).train()
+    for parameter in network.parameters():
+        if parameter.dim() == 1:
+            parameter.data += 0.1 * torch.randn_like(parameter)
+    network(synthetic_pictures(4, (64, 64), seed).float())
+    return network.eval()
+
+
+def assert_same(one: IntegerNetwork, other: IntegerNetwork) -> None:
+    assert one.steps == other.steps
+    assert one.output == other.output
+    given, found = one.state_dict(), other.state_dict()
+    assert given.keys() == found.keys()
+    assert all(found[name].dtype == t.dtype and torch.equal(found[name], t) for name, t in given.items())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_packed_network_freezes_into_the_same_integers(tmp_path: Path, seed: int) -> None:
+    network, pictures = used(seed), synthetic_pictures(3, (32, 64), seed)
+    save_packed(tmp_path / "a.safetensors", network, pictures, {"data": "scenes"})
+    checkpoint = read_checkpoint(tmp_path / "a.safetensors")
+    assert (checkpoint.packed, checkpoint.trained_on) == (True, {"data": "scenes"})
+    assert checkpoint.network.config == CONFIG
+    assert not checkpoint.network.training
+    assert isinstance(checkpoint.calibration, Peaks)
+    assert_same(freeze(checkpoint.network, checkpoint.calibration), freeze(network, pictures))
+    save_packed(tmp_path / "b.safetensors", checkpoint.network, checkpoint.calibration, {"data": "scenes"})
+    assert (tmp_path / "b.safetensors").read_bytes() == (tmp_path / "a.safetensors").read_bytes()
+    seen = pictures.permute(0, 2, 3, 1).numpy()
+    for made in (integer_scores(network, pictures), integer_scores(checkpoint.network, checkpoint.calibration)):
+        assert made(seen).labels.shape == (3, 32, 64)
+    with torch.no_grad():
+        assert torch.equal(checkpoint.network(pictures.float()), network(pictures.float()))
+
+
+def test_a_whole_network_knows_no_training(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "a.safetensors", SegmentationNet(CONFIG), synthetic_pictures(1, (32, 32)))
+    checkpoint = read_checkpoint(tmp_path / "a.safetensors")
+    assert (checkpoint.packed, checkpoint.trained_on) == (False, {})
+
+
+@pytest.mark.parametrize("change", ["a peak less", "bits of another network"])
+def test_a_packed_file_that_does_not_fit(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "a.safetensors"
+    save_packed(path, used(0), synthetic_pictures(1, (32, 32)), {})
+    with safetensors.safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["checkpoint"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if change == "a peak less":
+        del header["packed"]["peaks"]["head"]
+    else:
+        tensors["network.encoder.stages.0.0.conv.weight.bits"] = torch.zeros(1, dtype=torch.uint8)
+    path.write_bytes(safetensors.torch.save(tensors, {"checkpoint": json.dumps(header)}))
+    with pytest.raises(UsageError, match=r"expected the peaks of|expected 576 weights, got 8"):
+        freeze(*load_checkpoint(path))
 
 
 def test_no_file(tmp_path: Path) -> None:

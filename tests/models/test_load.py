@@ -6,11 +6,13 @@ from torch import nn
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.models import config as module
-from tvm_bnn.models.checkpoint import save_checkpoint
+from tvm_bnn.models import weights
+from tvm_bnn.models.checkpoint import save_checkpoint, save_packed
 from tvm_bnn.models.config import Width
 from tvm_bnn.models.load import load
 from tvm_bnn.models.presets import PRESETS, preset
 from tvm_bnn.models.segmentation import SegmentationNet
+from tvm_bnn.nn import freeze
 from tvm_bnn.nn.calibration import synthetic_pictures
 
 MODULE = """
@@ -36,8 +38,11 @@ def number():
 
 
 @pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+def shipping(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of what ships, empty; presets are small."""
     monkeypatch.setitem(module.WIDTHS, "S", Width((8, 16, 32, 32), (1, 1, 1, 1)))
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
@@ -77,6 +82,23 @@ def test_checkpoint(tmp_path: Path) -> None:
     model = load(str(path), input_size=(32, 32))
     assert (model.name, model.trained, model.input_size) == ("mine", True, (32, 32))
     assert model.classes == PRESETS["ecssd"].classes
+
+
+TRAINED_ON = {"data": "scenes-ecssd", "size": [160, 160], "steps": 9, "generated": True}
+
+
+def test_what_ships_is_taken_unless_a_seed_or_another_width_is_named(shipping: Path) -> None:
+    network, pictures = SegmentationNet(preset("ecssd")).eval(), synthetic_pictures(1, (64, 64))
+    save_packed(shipping / "ecssd-S.safetensors", network, pictures, TRAINED_ON)
+    shipped = load("ecssd")
+    assert (shipped.name, shipped.width, shipped.trained) == ("ecssd", "S", True)
+    assert shipped.input_size == PRESETS["ecssd"].input_size
+    assert shipped.trained_on == "scenes-ecssd 160x160, 9 steps: generated scenes, not real pictures"
+    wanted, found = freeze(network, pictures).state_dict(), shipped.network.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in wanted.items())
+    assert load("ecssd", input_size=(32, 64)).input_size == (32, 64)
+    others = load("ecssd", seed=0), load("ecssd", width="XS"), load("kitti-road")
+    assert [(one.trained, one.trained_on) for one in others] == [(False, "")] * 3
 
 
 @pytest.mark.usefixtures("folder")

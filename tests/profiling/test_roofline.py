@@ -64,3 +64,29 @@ def test_threads_divide_the_least_time() -> None:
 
 def test_fraction() -> None:
     assert roofline_fraction([CONV, CONV], target(), 1, 4 * least_ms(CONV, target(), 1)) == 0.5
+
+
+def gpu(name: str, **facts: float) -> Target:
+    """A GPU with round numbers: 1000 Gop/s by popcount, 4000 by 8-bit tensor cores."""
+    peaks = {"binary_gops_per_core": 1000, "tensor_int8_gops_per_core": 4000, "cache_gbytes_per_s": 1e9} | facts
+    return dataclasses.replace(load(name), facts={key: Fact(value, "", "nominal") for key, value in peaks.items()})
+
+
+def test_tensor_cores_for_bits_count_where_their_peak_is_published() -> None:
+    known = gpu("a100", tensor_binary_gops_per_core=32000)
+    assert least_ms(CONV, known, 1) == pytest.approx(GOPS / 32000 * 1e3)
+    assert roofline_fraction([CONV], known, 1, 2 * least_ms(CONV, known, 1)) == 0.5
+
+
+def test_where_it_is_not_nothing_bounds_products_of_bits() -> None:
+    unknown, real = gpu("h200"), RealConv2d(1, 32, 32, 64, 64)
+    assert roofline_fraction([CONV], unknown, 1, 1.0) is None
+    assert roofline_fraction([real, CONV], unknown, 1, 1.0) is None
+    assert roofline_fraction([real], unknown, 1, 2 * GOPS / 4000 * 1e3) == pytest.approx(0.5)
+    assert roofline_fraction([AvgPool2d(1, 32, 32, 64)], unknown, 1, 1.0) is not None
+
+
+def test_of_the_shipped_gpus_one_has_a_published_peak_for_bits() -> None:
+    known = [name for name in ("h200", "a100", "orin") if roofline_fraction([CONV], load(name), 1, 1.0) is not None]
+    assert known == ["a100"]
+    assert load("a100").peak("tensor_binary_gops_per_core") * 108 == pytest.approx(4_992_000, rel=1e-4)

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def test_a_hang_ends_in_time_and_the_board_is_free_again(at: Address, folder: Pa
         assert result["failure"] == "timeout"
         assert "not finished after 3 s on board" in result["message"]
         assert seat.connected
+
+
+def test_what_ran_a_bad_candidate_is_not_trusted_with_the_next(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:
+    seat.connected, seat._used = True, time.monotonic()
+    for result, connected in (({"run_secs": [1.0]}, True), ({"failure": "wrong", "message": "no"}, False)):
+        monkeypatch.setattr(seat, "call", lambda *_, result=result: result)
+        assert seat.measure(REQUEST, "library.so", ()) == result
+        assert seat.connected is connected
 
 
 @pytest.mark.parametrize("changes", [{"lowering": "gone"}, {"point": {"tile": [0]}}, {"target": "nowhere"}])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.targets.gpus import H200
 from tvm_bnn.deploy.link import cxx_compiler
 from tvm_bnn.reporting import doctor
 from tvm_bnn.reporting.doctor import (
@@ -18,16 +19,21 @@ from tvm_bnn.reporting.doctor import (
     calibration,
     examine,
 )
-from tvm_bnn.targets import Fact, cpu_model, resolve_host
+from tvm_bnn.targets import Fact, cpu_model, gpu, resolve_host
 from tvm_bnn.targets.calibration import Calibration, calibration_path, write_calibration
 
-OPTIONAL = {f"linker for {BOARD_TRIPLE}", *BOARD_RANGES, "llvm-mca", "qemu-aarch64"}
+OPTIONAL = {"target cuda", f"linker for {BOARD_TRIPLE}", *BOARD_RANGES, "llvm-mca", "qemu-aarch64"}
 Range = tuple[tuple[int, ...], tuple[int, ...]]
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def checks() -> dict[str, Check]:
     return {check.name: check for check in examine()}
+
+
+def test_a_gpu_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "find_gpu", lambda: H200)
+    assert doctor._gpu() == Check("target cuda", True, "h200: NVIDIA H200 SXM (GH100, compute capability 9.0)")
 
 
 def bounds_of(ranges: Mapping[str, Range]) -> set[str]:

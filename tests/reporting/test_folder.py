@@ -10,6 +10,7 @@ from tests.reporting.profiles import estimated, measured, operator
 from tests.tiny import MODEL
 from tvm_bnn.models.load import load as load_model
 from tvm_bnn.profiling.model import Total
+from tvm_bnn.reporting.comparison import Absent
 from tvm_bnn.reporting.folder import write_report
 from tvm_bnn.reporting.gather import Sources, chapter
 from tvm_bnn.reporting.material import Chapter
@@ -17,7 +18,7 @@ from tvm_bnn.targets import load
 from tvm_bnn.tuning.records import RecordBook
 
 MOST_BYTES = 3_000_000
-VOID = {"meta", "link", "br", "rect", "circle", "polyline", "img"}
+VOID = {"meta", "link", "br", "wbr", "rect", "circle", "polyline", "img"}
 
 
 class Checker(HTMLParser):
@@ -149,3 +150,18 @@ def test_the_same_profiles_give_the_same_bytes(report: Path, tmp_path: Path) -> 
         write_report(chapters, tmp_path / name)
     files = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
     assert all((tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes() for path in files)
+
+
+def test_targets_without_figures_are_named(tmp_path: Path) -> None:
+    absent = [Absent("h200", "a GPU", "not run on hardware: no such GPU was at hand")]
+    write_report([Chapter(measured(), load("x86-avx512"))], tmp_path, absent)
+    checker = checked(tmp_path / "index.html")
+    assert "not-run" in checker.ids
+    assert "#not-run" in checker.links
+    assert "not run on hardware: no such GPU was at hand" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "report.json").read_text())["not_run"][0]["name"] == "h200"
+    assert not (tmp_path / "h200").exists()
+
+
+def test_nothing_is_said_of_absent_targets_where_none_are(report: Path) -> None:
+    assert "not-run" not in checked(report / "index.html").ids

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tvm_bnn.reporting.tables import Column, Row, Table, to_csv, to_json, to_plain
+from tvm_bnn.reporting.tables import Column, Row, Table, to_compact_json, to_csv, to_json, to_plain
 
 COLUMNS = (Column("name", "name"), Column("ms", "median ms", right=True, digits=2))
 ROWS = [{"name": "conv", "ms": 1.234}, {"name": "longer name", "ms": 12.0}]
@@ -53,5 +53,6 @@ def test_csv_leaves_out_what_was_not_asked_for() -> None:
 
 def test_json_keeps_the_order_and_refuses_what_it_has_no_word_for() -> None:
     assert list(json.loads(to_json({"b": 1, "a": "é"}))) == ["b", "a"]
+    assert to_compact_json({"b": 1, "a": "é"}) == '{"b":1,"a":"é"}'
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json({"ms": float("inf")})

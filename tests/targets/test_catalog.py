@@ -149,7 +149,7 @@ def test_cpu_means_this_host() -> None:
 def test_unknown_name() -> None:
     with pytest.raises(UsageError, match="got 'x86-avx51'") as caught:
         load("x86-avx51")
-    assert str(caught.value.hint).startswith("did you mean 'x86-avx512'? choose from: cpu, x86-amx, ")
+    assert str(caught.value.hint).startswith("did you mean 'x86-avx512'? choose from: cpu, cuda, x86-amx, ")
 
 
 @pytest.mark.parametrize("name", ["", "../x86-avx2", "CPU"])

@@ -107,7 +107,7 @@ def test_integer_confidences_are_those_of_the_float_network_once_it_is_trained(t
     data, settings = Light(8), dataclasses.replace(SETTINGS, size=(64, 64), steps=12, validate_every=12)
     data.labels[data.labels != 255] //= 2
     trainer = Trainer(
-        seeded_network(dataclasses.replace(CONFIG, classes=CLASSES[:2]), 0), settings, data, data, RunFolder(tmp_path)
+        seeded_network(dataclasses.replace(CONFIG, classes=CLASSES[:2]), 1), settings, data, data, RunFolder(tmp_path)
     )
     list(trainer.run())
     trainer.finish()

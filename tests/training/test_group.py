@@ -47,6 +47,7 @@ def _process(work: Callable[[Group, Path], None], folder: Path, rank: int, port:
         "TORCHELASTIC_RUN_ID": "test",
         "RANK": str(rank),
         "WORLD_SIZE": str(PROCESSES),
+        "LOCAL_WORLD_SIZE": str(PROCESSES),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }

@@ -15,6 +15,7 @@ from tvm_bnn.models.checkpoint import load_checkpoint
 from tvm_bnn.models.segmentation import SegmentationNet
 from tvm_bnn.nn.binary import BinaryLayer
 from tvm_bnn.training import loop
+from tvm_bnn.training.device import Precision
 from tvm_bnn.training.evaluation import evaluate, float_labels
 from tvm_bnn.training.folder import RunFolder
 from tvm_bnn.training.loop import StepDone, Trainer
@@ -57,15 +58,25 @@ def assert_same(parts: Path, whole: Path) -> None:
     assert without_times(parts / "log.csv") == without_times(whole / "log.csv")
 
 
-def test_stopping_and_going_on_gives_the_same_bits(tmp_path: Path) -> None:
-    finished(tmp_path / "whole")
-    run = trainer(tmp_path / "parts")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_stopping_and_going_on_gives_the_same_bits(tmp_path: Path, precision: Precision) -> None:
+    settings = dataclasses.replace(RUN, precision=precision)
+    finished(tmp_path / "whole", settings)
+    run = trainer(tmp_path / "parts", settings)
     assert len(list(run.run(after(3)))) == run.step == 3  # type: ignore[arg-type]
-    again = trainer(tmp_path / "parts")
+    again = trainer(tmp_path / "parts", settings)
     assert again.step == 3
     assert [done.step for done in again.run()] == [4, 5, 6]
     again.finish()
     assert_same(tmp_path / "parts", tmp_path / "whole")
+    assert all(parameter.dtype == torch.float32 for parameter in again.network.parameters())
+
+
+def test_mixed_precision_rounds_a_little(tmp_path: Path) -> None:
+    mixed = dataclasses.replace(RUN, steps=1, precision="bfloat16")
+    plain, rounded = (finished(tmp_path / s.precision, s)[0].loss for s in (dataclasses.replace(RUN, steps=1), mixed))
+    assert plain != rounded
+    assert rounded == pytest.approx(plain, rel=0.05)
 
 
 def test_killed_between_two_states_goes_on_from_the_last(tmp_path: Path) -> None:
@@ -93,6 +104,7 @@ def test_it_learns(tmp_path: Path) -> None:
     assert np.mean([one.loss for one in done[-5:]]) < done[0].loss / 2
     network, calibration = load_checkpoint(tmp_path / "model.safetensors")
     assert evaluate(float_labels(network), VALIDATION) == last
+    assert isinstance(calibration, torch.Tensor)
     assert torch.equal(calibration, TRAIN.batch(range(8))[0])
     weights = [layer.weight for layer in network.modules() if isinstance(layer, BinaryLayer)]
     assert max(float(weight.detach().abs().max()) for weight in weights) <= 1
@@ -141,4 +153,6 @@ def test_measuring_does_not_change_what_is_learned(tmp_path: Path, monkeypatch: 
 def test_few_pictures_are_all_used_for_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CALIBRATION_PICTURES", 100)
     finished(tmp_path)
-    assert len(load_checkpoint(tmp_path / "model.safetensors")[1]) == 8
+    _, calibration = load_checkpoint(tmp_path / "model.safetensors")
+    assert isinstance(calibration, torch.Tensor)
+    assert len(calibration) == 8

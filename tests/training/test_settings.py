@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -20,6 +21,13 @@ SETTINGS = TrainingSettings(
 
 def test_text_and_back() -> None:
     assert TrainingSettings.from_json(SETTINGS.to_json()) == SETTINGS
+
+
+def test_runs_from_before_there_was_a_choice_of_precision() -> None:
+    held = {
+        name: value for name, value in json.loads(SETTINGS.to_json()).items() if name not in ("device", "precision")
+    }
+    assert TrainingSettings.from_json(json.dumps(held)) == SETTINGS
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"size": [1, 2]}', '{"size": 3}', '{"size": [1, 2], "more": 1}'])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tests.training.coloured import CLASSES, CONFIG, SIZE, Coloured
 from tvm_bnn.data.classes import ClassInfo
 from tvm_bnn.errors import UsageError
-from tvm_bnn.models.checkpoint import save_checkpoint
+from tvm_bnn.models.checkpoint import save_checkpoint, save_packed
 from tvm_bnn.models.config import Design
 from tvm_bnn.models.segmentation import SegmentationNet
 from tvm_bnn.training.start import checkpoint_name, make_start
@@ -51,6 +51,13 @@ def test_a_real_twin_needs_no_integers() -> None:
     assert start.network.config.design == Design(real=True)
     assert start.name == "ecssd S twin"
     start.check()
+
+
+def test_a_packed_checkpoint_is_not_trained_further(tmp_path: Path) -> None:
+    path = tmp_path / "packed.safetensors"
+    save_packed(path, SegmentationNet(CONFIG), Coloured(2).batch(range(2))[0], {})
+    with pytest.raises(UsageError, match="expected a checkpoint that can be trained further, got a packed one at"):
+        make_start(str(path), "S", CLASSES, SIZE, seed=0)
 
 
 def test_a_checkpoint_has_no_twin(checkpoint: tuple[str, SegmentationNet]) -> None:

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ from pydantic import ValidationError
 
 from tests.tuning.fakes import trial
 from tvm_bnn.errors import UsageError
-from tvm_bnn.tuning.journal import Journal, Trial
+from tvm_bnn.tuning.journal import Journal, Opened, Trial
 
 FAILED = trial(failure="wrong", message="stream[0, 1]: expected 3, got 4")
 TRIALS = [trial(), FAILED, trial(threads=1)]
@@ -67,7 +69,8 @@ def test_every_truncation_loses_at_most_the_last_line(journal: Journal) -> None:
     [
         (b"\x00\xff\x00\n", "Invalid JSON"),
         (b"[1, 2]\n", "object"),
-        (b'{"operator": "conv2d"}\n', "lowering"),
+        (b'{"operator": "conv2d", "schema_version": 1}\n', "lowering"),
+        (b'{"operator": "conv2d"}\n', "checksum"),
         (b"{}{}\n", "Invalid JSON"),
     ],
 )
@@ -102,7 +105,7 @@ def test_lines_set_aside_earlier_stay(journal: Journal) -> None:
         {"run_secs": [0.0]},
         {"run_secs": [float("inf")]},
         {"run_secs": None, "failure": "bored"},
-        {"schema_version": 2},
+        {"schema_version": 3},
         {"threads": 0},
         {"point": {"tile": [0]}},
         {"point": {"tile": [1], "order": None}},
@@ -136,3 +139,30 @@ def test_a_journal_that_cannot_be_used(tmp_path: Path) -> None:
 def test_a_full_disk(journal: Journal) -> None:
     with pytest.raises(UsageError, match="No space left"):
         Journal(Path("/dev/full")).append(trial())
+
+
+def test_a_line_that_does_not_fit_is_taken_back(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = journal.path.read_bytes()
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(UsageError, match="No space left"):
+            journal.append(FAILED)
+    assert journal.path.read_bytes() == before
+
+
+def test_a_changed_line_is_no_trial(journal: Journal) -> None:
+    changed = journal.path.read_bytes().replace(b"0.125", b"0.115", 1)
+    journal.path.write_bytes(changed)
+    opened = journal.open()
+    assert opened.trials == TRIALS[1:]
+    assert opened.damaged == [(1, "the checksum is wrong: the line was changed or is damaged")]
+
+
+def test_lines_of_former_times_have_no_checksum(journal: Journal) -> None:
+    old = trial(schema_version=1)
+    journal.path.write_text(old.model_dump_json(exclude_none=True) + "\n")
+    assert journal.open() == Opened([old], [])

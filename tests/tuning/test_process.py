@@ -1,5 +1,8 @@
+import ctypes
 import os
+import select
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -25,6 +28,18 @@ def echo(*arguments: object) -> dict[str, Any]:
 def hang() -> dict[str, Any]:
     time.sleep(600)
     raise AssertionError("woke up")
+
+
+def hold_the_lock() -> dict[str, Any]:
+    """As compiled code may: no other thread of the interpreter gets a turn."""
+    sys.stdout.write(f"{os.getpid()}\n")
+    sys.stdout.flush()
+    ctypes.PyDLL(None).sleep(600)
+    raise AssertionError("woke up")
+
+
+def nonsense() -> Any:
+    return "no dictionary"
 
 
 def die() -> dict[str, Any]:
@@ -79,3 +94,42 @@ def test_it_is_replaced_before_it_grows(process: Process, monkeypatch: pytest.Mo
     monkeypatch.setattr("tvm_bnn.tuning.process._USES", 2)
     numbers = [process.call(number, timeout=30)["process"] for _ in range(4)]
     assert numbers[0] == numbers[1] != numbers[2] == numbers[3]
+
+
+_PARENT = """
+from pathlib import Path
+from tests.tuning.test_process import hold_the_lock
+from tvm_bnn.tuning.process import Process
+Process(open(1, "wb", closefd=False)).call(hold_the_lock, timeout=600)
+"""
+
+
+def test_it_does_not_outlive_a_parent_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        handle = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+        # Readable once the process has ended.
+        assert select.select([handle], [], [], None)[0]
+        os.close(handle)
+
+
+def test_it_is_replaced_when_it_has_grown(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = process.call(number, timeout=30)
+    assert process.call(number, timeout=30) == first
+    monkeypatch.setattr("tvm_bnn.tuning.process._GROWTH", -1)
+    assert process.call(number, timeout=30) != first
+
+
+def test_an_answer_that_is_none_is_a_death(process: Process) -> None:
+    with pytest.raises(ChildProcessError):
+        process.call(nonsense, timeout=30)
+    assert "process" in process.call(number, timeout=30)
+
+
+def test_one_that_is_new(process: Process) -> None:
+    assert process.is_new
+    process.call(number, timeout=30)
+    assert not process.is_new
+    process.renew()
+    assert process.is_new

@@ -44,6 +44,19 @@ def test_a_hang_ends_in_time_and_the_runner_goes_on(runner: LocalRunner, monkeyp
     assert answer(runner, monkeypatch, breaking.process) != first
 
 
+def test_nobody_dies_for_what_another_has_done(runner: LocalRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = answer(runner, monkeypatch, breaking.harm)
+    second = answer(runner, monkeypatch, breaking.die_of_what_was_before)
+    assert "run_secs" in second
+    assert second != first
+
+
+def test_what_ran_a_bad_candidate_is_replaced(runner: LocalRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = answer(runner, monkeypatch, breaking.process)
+    assert answer(runner, monkeypatch, breaking.wrong)["failure"] == "wrong"
+    assert answer(runner, monkeypatch, breaking.process) != first
+
+
 def test_closing_twice_and_unused(tmp_path: Path) -> None:
     runner = LocalRunner(30, tmp_path / "worker.log")
     runner.close()

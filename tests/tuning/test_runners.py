@@ -6,6 +6,7 @@ import pytest
 from tvm_bnn.errors import UsageError
 from tvm_bnn.targets import load, resolve_host
 from tvm_bnn.tuning import runners
+from tvm_bnn.tuning.absent import AbsentRunner
 from tvm_bnn.tuning.runners import RunnerKind, Wanted, opened
 
 HOST, BOARD = resolve_host(), load("rpi4")
@@ -21,6 +22,8 @@ HOST, BOARD = resolve_host(), load("rpi4")
         (Wanted("static"), BOARD, "static"),
         (Wanted("local"), BOARD, "local"),
         (Wanted("rpc", tracker="localhost:9190"), BOARD, "rpc"),
+        (Wanted("offline"), BOARD, "offline"),
+        (Wanted("offline"), load("h200"), "offline"),
     ],
 )
 def test_what_serves_a_target(wanted: Wanted, target: Any, kind: RunnerKind) -> None:
@@ -32,6 +35,7 @@ def test_what_serves_a_target(wanted: Wanted, target: Any, kind: RunnerKind) -> 
     [
         (Wanted("rpc"), BOARD, "expected a tracker"),
         (Wanted("static", tracker="localhost:9190"), BOARD, "--rpc-tracker"),
+        (Wanted("offline", tracker="localhost:9190"), BOARD, "not used by the offline runner"),
         (Wanted("static"), load("cpu-portable"), "expected one with a model of its core"),
     ],
 )
@@ -59,3 +63,8 @@ def test_a_runner_is_closed_whatever_happens(monkeypatch: pytest.MonkeyPatch, tm
     with pytest.raises(KeyError), opened(Wanted(), HOST, tmp_path / "log", print):
         raise KeyError
     assert closed == [True]
+
+
+def test_offline_there_is_nothing_to_measure_on(tmp_path: Path) -> None:
+    with opened(Wanted("offline"), load("h200"), tmp_path / "log", print) as runner:
+        assert isinstance(runner, AbsentRunner)

@@ -86,10 +86,11 @@ def test_quantiles_belong_to_the_winner() -> None:
     assert (record.line.default_ms, record.line.runner_up, record.line.tie) == (None, None, False)
 
 
-def test_a_finalist_that_turns_out_wrong_never_wins() -> None:
+@pytest.mark.parametrize("failure", ["wrong", "memory"])
+def test_a_finalist_that_turns_out_wrong_never_wins(failure: str) -> None:
     """Right when it was tried, wrong when it is measured again, be it only once."""
     answers = seconds_by_point(medium=2.0)
-    wrong_once = iter([{"failure": "wrong", "message": "stream[0]: expected 1, got 2"}])
+    wrong_once = iter([{"failure": failure, "message": "stream[0]: expected 1, got 2"}])
 
     def answer(request: Request) -> Outcome:
         is_fast = Point.from_dict(request.point) == FAST

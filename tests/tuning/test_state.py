@@ -33,6 +33,13 @@ def test_nothing_is_known_at_first() -> None:
     assert state.worth == math.inf
 
 
+def test_a_point_that_the_space_does_not_have_is_strange() -> None:
+    odd, state = {"tile": [7, 7], "order": "sideways"}, TaskState(TASK)
+    assert state.is_strange(trial(point=odd))
+    assert not state.is_strange(trial(point=odd, lowering="another"))
+    assert not state.is_strange(trial(point=DEFAULT.to_dict()))
+
+
 def test_the_median_decides_who_is_fastest() -> None:
     lucky, steady = trial(run_secs=[0.1, 0.9, 0.9]), trial(run_secs=[0.5, 0.4, 0.6], point=DEFAULT.to_dict())
     state = held(TASK, FAILED, lucky, steady)

@@ -296,11 +296,6 @@ def test_a_damaged_journal_is_told_and_used(tmp_path: Path) -> None:
     assert len(points(tmp_path)) == 4
 
 
-def test_points_that_no_longer_fit_do_not_stop_a_run(tmp_path: Path) -> None:
-    Journal(WorkDir(tmp_path).journal).append(trial(point={"tile": [1000, 1, 1], "order": "pixels", "unroll": 0}))
-    assert len(told(tune(tmp_path, FakeRunner(), 4))) == 3
-
-
 def test_without_tasks(tmp_path: Path) -> None:
     tuner = Tuner([], WorkDir(tmp_path), FakeRunner(), Settings(4))
     last = finished(list(tuner.run()))
@@ -313,3 +308,15 @@ def test_requests_name_the_task(tmp_path: Path) -> None:
     assert {(r.operator, r.target, r.threads, r.lowering, r.seed) for r in runner.requests} == {
         (CONV.signature, TARGET.name, 2, "popcount-lanes", 5)
     }
+
+
+def test_trials_whose_points_no_space_has_stay_and_do_not_count(tmp_path: Path) -> None:
+    tune(tmp_path, FakeRunner(), 4)
+    journal = Journal(WorkDir(tmp_path).journal)
+    strange = journal.open().trials[0].model_copy(update={"point": {"tile": [7], "order": "sideways"}})
+    journal.append(strange.model_copy(update={"run_secs": [1e-9]}))
+    happened = tune(tmp_path, FakeRunner(), 6)
+    assert isinstance(happened[0], events.Opened)
+    assert (happened[0].held, happened[0].strange) == (4, 1)
+    assert len(journal.open().trials) == 7
+    assert records(tmp_path)[0].line.point != strange.point

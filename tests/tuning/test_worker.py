@@ -138,6 +138,59 @@ def test_a_point_is_built_once_and_lowerings_share_the_reference(monkeypatch: py
     assert sorted(calls) == ["build"] * len(rows_for(CONV, HOST)) + ["reference"]
 
 
+class Spoilt:
+    """A kernel that is right, and does something to its tensors then, or as soon as it has been timed."""
+
+    def __init__(self, kernel: Any, spoil: Any, later: bool) -> None:
+        self.kernel, self.spoil, self.later = kernel, spoil, later
+        self.mod = self
+
+    def __getitem__(self, name: str) -> Any:
+        return self._then_spoilt(self.kernel[name], not self.later)
+
+    def time_evaluator(self, *arguments: Any, **options: Any) -> Any:
+        return self._then_spoilt(self.kernel.mod.time_evaluator(*arguments, **options), self.later)
+
+    def _then_spoilt(self, function: Any, now: bool) -> Any:
+        def call(*tensors: Any) -> Any:
+            result = function(*tensors)
+            if now:
+                self.spoil(tensors)
+            return result
+
+        return call
+
+
+def add_one(tensor: Any) -> None:
+    tensor.copyfrom(tensor.numpy() + 1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "later", "failure"),
+    [
+        (lambda tensors: add_one(tensors[-1]), False, "wrong"),
+        (lambda tensors: add_one(tensors[-1]), True, "wrong"),
+        (lambda tensors: add_one(tensors[0]), True, "memory"),
+    ],
+    ids=["wrong at once", "wrong later", "its inputs"],
+)
+def test_a_kernel_that_does_not_stay_right(
+    spoil: Any, later: bool, failure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = worker.build_point
+    monkeypatch.setattr(worker, "build_point", lambda *wanted: Spoilt(honest(*wanted), spoil, later))
+    result = measure(REQUEST.to_dict())
+    assert set(result) == {"failure", "message"}
+    assert result["failure"] == failure
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_what_is_no_time(seconds: float) -> None:
+    with pytest.raises(ValueError, match="expected a time, got"):
+        worker.time_point(Clock(seconds), None, replace(REQUEST, repeat=1), [])
+
+
 @pytest.mark.parametrize("tiles", [True, False])
 def test_tiles_are_asked_for_where_a_lowering_uses_them(monkeypatch: pytest.MonkeyPatch, tiles: bool) -> None:
     def refuse() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -25,6 +27,7 @@ COMMANDS = (
 
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
+_LONGEST_LINE = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the exit code.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _show_anything()
     debug = _take_debug(given)
     with nullcontext() if debug else quiet():
         try:
@@ -57,6 +61,13 @@ def _run(given: list[str]) -> int:
     if not given:
         return UsageError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _show_anything() -> None:
+    """A path may hold bytes that are no text: what a stream cannot take is written as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _take_debug(arguments: list[str]) -> bool:
@@ -100,6 +111,9 @@ def _report(error: Exception, debug: bool) -> int:
     """One line and a hint on stderr; the exit code."""
     if debug:
         traceback.print_exception(error)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        # Even asking whether there is such a file fails, wherever that is done.
+        error = UsageError(f"{error.strerror}: '{error.filename}'", "name a shorter one")
     if isinstance(error, TvmBnnError):
         _complain(error.message, error.hint)
         return error.exit_code
@@ -123,7 +137,9 @@ def _complain(message: str, hint: str | None) -> None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """What a damaged file holds in place of a name may be of any length."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ..."
 
 
 def _pipe_closed() -> int:

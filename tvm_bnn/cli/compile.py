@@ -10,12 +10,13 @@ import typer
 from tvm_bnn.cli import options
 from tvm_bnn.cli.context import Job, Request, note, resolve
 from tvm_bnn.cli.inspect import show_manifest
-from tvm_bnn.errors import NoCandidateError
+from tvm_bnn.errors import NoCandidateError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tvm_bnn.deploy.packages import Package
+    from tvm_bnn.graph.phases import Compiled
     from tvm_bnn.ops import Operator
     from tvm_bnn.targets import Target
 
@@ -26,7 +27,7 @@ def command(
     target: options.TargetName = options.DEFAULT_TARGET,
     width: options.Width = "S",
     input_size: options.InputSize = None,
-    seed: options.Seed = 0,
+    seed: options.ModelSeed = None,
     threads: options.Threads = None,
     require_tuned: Annotated[
         bool, typer.Option("--require-tuned", help="Refuse operators that were not tuned at this very shape.")
@@ -43,7 +44,12 @@ def command(
         ),
     ] = None,
     emit: Annotated[
-        Literal["so", "source"], typer.Option("--emit", help="source: add the code as people read it.")
+        Literal["so", "source", "static"],
+        typer.Option(
+            "--emit",
+            help="source: add the code as people read it. static: add a library that becomes part of a program, and "
+            "what --with-runtime adds.",
+        ),
     ] = "so",
     work_dir: options.WorkDirectory = None,
     records: options.Records = None,
@@ -58,11 +64,31 @@ def command(
     check_place(output)
     if require_tuned:
         _refuse_untuned(job)
-    packages = _packages(job.target, runtime_wheels) if with_runtime or runtime_wheels else None
+    static = emit == "static"
+    if static:
+        _refuse_gpu(job.target)
+    packages = _packages(job.target, runtime_wheels) if with_runtime or runtime_wheels or static else None
     compiled = job.compile(dump)
+    linked = _linked(job) if static else None
     note(f"writing {output}")
-    manifest = write_bundle(output, job.model, compiled, packages=packages, sources=emit == "source")
+    manifest = write_bundle(output, job.model, compiled, packages=packages, sources=emit == "source", linked=linked)
     show_manifest(output, manifest, output_format)
+
+
+def _refuse_gpu(target: Target) -> None:
+    if target.kind == "cuda":
+        raise UsageError(
+            f"--emit static: expected a CPU target, got {target.name}",
+            "leave --emit out: a bundle has a shared library",
+        )
+
+
+def _linked(job: Job) -> Compiled:
+    """The network once more, for linking into programs: its functions have other names there."""
+    from tvm_bnn.deploy.static_library import Names
+
+    note("compiling it for the static library")
+    return job.compile(None, Names.of(job.model.name, job.model.width).prefix)
 
 
 def _packages(target: Target, wheels: Path | None) -> Mapping[str, Package]:

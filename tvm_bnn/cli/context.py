@@ -48,7 +48,7 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def load_model(model: str, width: str, input_size: str | None, seed: int) -> LoadedModel:
+def load_model(model: str, width: str, input_size: str | None, seed: int | None) -> LoadedModel:
     """The network that the user named.
 
     Raises:
@@ -131,7 +131,7 @@ class Request:
     model: str
     width: str
     input_size: str | None
-    seed: int
+    seed: int | None
     target: str
     threads: int | None
     work_dir: Path | None
@@ -163,15 +163,17 @@ class Job:
 
         return choose(operator, self.target, self.threads, self.book)
 
-    def compile(self, dump: Path | None) -> Compiled:
-        """Compile the network.
+    def compile(self, dump: Path | None, prefix: str | None = None) -> Compiled:
+        """Compile the network; with a prefix for its functions as part of a program.
 
         Raises:
             UsageError: an operator cannot be lowered.
         """
         from tvm_bnn.graph.phases import compile_network
 
-        return compile_network(self.model.network, self.input_shape, self.target, self.threads, self.choose, dump)
+        return compile_network(
+            self.model.network, self.input_shape, self.target, self.threads, self.choose, dump, prefix
+        )
 
 
 def resolve(request: Request) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,7 +18,9 @@ DEFAULT = "scenes"
 Data = Annotated[
     str,
     typer.Option(
-        "--data", metavar="NAME", help="Data set: scenes (generated street scenes), cityscapes, kitti-road, ecssd."
+        "--data",
+        metavar="NAME",
+        help="Data set: scenes (generated streets), scenes-PRESET (with its classes), cityscapes, kitti-road, ecssd.",
     ),
 ]
 Root = Annotated[Path | None, typer.Option("--root", metavar="DIR", help="Folder that the data set was unpacked into.")]
@@ -25,6 +28,14 @@ SplitName = Annotated[
     Literal["train", "val", "all", "test"],
     typer.Option("--split", help="Which pictures; of a data set without a split of its own, val is every fifth."),
 ]
+
+
+def let_threads_sleep() -> None:
+    """Threads of torch that wait for each other are to sleep; only before torch is imported.
+
+    They would spin: where other programs use the same cores, a training step then takes ten times as long and more.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def remark_on(source: Source) -> None:

@@ -49,6 +49,7 @@ def command(
 ) -> None:
     """Metrics of a network or a bundle on the pictures of a data set, by its official definitions."""
     wanted = parse_size(size) if size is not None else None
+    data_options.let_threads_sleep()
     from tvm_bnn.data.datasets import Request, find
     from tvm_bnn.training.evaluation import torch_threads
     from tvm_bnn.training.subject import open_subject

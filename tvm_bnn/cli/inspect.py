@@ -55,9 +55,10 @@ def _facts(path: Path, manifest: Manifest) -> list[Row]:
     facts = {
         "folder": path,
         "model": f"{manifest.name} {manifest.width}".strip(),
-        "weights": "trained" if manifest.trained else "untrained",
+        "weights": _weights(manifest),
         "target": f"{manifest.target}, {manifest.architecture}",
         "needs": " ".join(manifest.requires) or f"any {manifest.architecture} CPU",
+        **({} if manifest.gpu is None else {"GPU": f"an NVIDIA one of {manifest.gpu}"}),
         "this machine": _here(manifest),
         "runtime": "in the bundle" if manifest.brings_runtime else "apache-tvm has to be installed",
         "threads": manifest.threads,
@@ -74,13 +75,21 @@ def _facts(path: Path, manifest: Manifest) -> list[Row]:
     return [{"fact": fact, "value": value} for fact, value in facts.items()]
 
 
+def _weights(manifest: Manifest) -> str:
+    if not manifest.trained:
+        return "untrained"
+    return f"trained on {manifest.trained_on}" if manifest.trained_on else "trained"
+
+
 def _here(manifest: Manifest) -> str:
     """Whether the bundle runs here, and what is missing."""
     from tvm_bnn.deploy.host import lacking
-    from tvm_bnn.targets import host_architecture
+    from tvm_bnn.targets import host_architecture, present_gpu
 
     if manifest.gpu is not None:
-        return f"cannot run it: the kernels are for an NVIDIA GPU ({manifest.gpu}), and were never run on one"
+        gpu = present_gpu()
+        if gpu is None or gpu.arch != manifest.gpu:
+            return f"cannot run it: {gpu.name if gpu else 'no NVIDIA GPU'}"
     if manifest.architecture != host_architecture():
         return f"cannot run it: {host_architecture() or 'unknown'}"
     missing = lacking(frozenset(manifest.requires))

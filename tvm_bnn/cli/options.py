@@ -29,13 +29,22 @@ Model = Annotated[
     str, typer.Argument(metavar="[MODEL]", help="A preset, a checkpoint (.safetensors), or package.module:factory.")
 ]
 TargetName = Annotated[
-    str, typer.Option("--target", metavar="NAME", help="See `tvm-bnn targets`; cpu stands for this machine.")
+    str, typer.Option("--target", metavar="NAME", help="See `tvm-bnn targets`; cpu and cuda stand for this machine.")
 ]
 Width = Annotated[Literal["S", "M", "L"], typer.Option("--width", help="Width of a preset.")]
 InputSize = Annotated[
     str | None, typer.Option("--input-size", metavar="HxW", help="Height and width; by default the model's own.")
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", callback=at_least(0), help="Of random weights and pictures.")]
+ModelSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        callback=at_least(0),
+        help="Of random weights and pictures; by default a preset has trained weights, if some ship with it.",
+    ),
+]
 OutputFormat = Annotated[Literal["table", "json", "csv"], typer.Option("--format", help="How results are written.")]
 Threads = Annotated[
     int | None,

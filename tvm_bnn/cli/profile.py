@@ -35,7 +35,7 @@ def command(
     target: options.TargetName = options.DEFAULT_TARGET,
     width: options.Width = "S",
     input_size: options.InputSize = None,
-    seed: options.Seed = 0,
+    seed: options.ModelSeed = None,
     threads: options.Threads = None,
     warmup: Annotated[
         int, typer.Option("--warmup", metavar="N", callback=options.at_least(0), help="Passes that do not count.")
@@ -57,7 +57,7 @@ def command(
 
     wanted = Wanted(runner, rpc_tracker, rpc_key, timeout)
     job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records, wanted))
-    found = profile_of(job, wanted, Passes(warmup, repeat, seed), dump)
+    found = profile_of(job, wanted, Passes(warmup, repeat, seed or 0), dump)
     document = found.model_dump(mode="json")
     show(_table(found), document, document["operators"], output_format)
     if found.evidence == "estimated":

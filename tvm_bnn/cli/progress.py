@@ -86,6 +86,8 @@ def _notes(event: events.Event) -> list[str]:
     """Lines that are said in any case."""
     if isinstance(event, events.Opened):
         lines = [f"journal line {number} is damaged and was set aside: {why}" for number, why in event.damaged]
+        if event.strange:
+            lines.append(f"{event.strange} trials of the journal have points that no space has; they do not count")
         points = sum(state.task.points for state in event.states)
         held = f", {event.held} trials of earlier runs" if event.held else ""
         return [*lines, f"{len(event.states)} tasks, {points} points{held}"]

@@ -44,11 +44,16 @@ def command(
         typer.Option("--verification", metavar="FILE", help="What `verify --format json` wrote; may be repeated."),
     ] = None,
     instructions: Annotated[
-        bool, typer.Option("--instructions", help="Compile every kernel and count its vector instructions.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--instructions/--no-instructions",
+            help="Compile every kernel, to show its schedule and its vector instructions; by default where models are "
+            "profiled, and not for profiles that exist.",
+        ),
+    ] = None,
     width: options.Width = "S",
     input_size: options.InputSize = None,
-    seed: options.Seed = 0,
+    seed: options.ModelSeed = None,
     threads: options.Threads = None,
     warmup: Annotated[
         int, typer.Option("--warmup", metavar="N", callback=options.at_least(0), help="Passes that do not count.")
@@ -80,7 +85,7 @@ def command(
     )
     if named or target or not files:
         wanted = Wanted(runner, rpc_tracker, rpc_key, timeout)
-        passes = Passes(warmup, repeat, seed)
+        passes = Passes(warmup, repeat, seed or 0)
         for name in target or [options.DEFAULT_TARGET]:
             for model in named or [options.DEFAULT_MODEL]:
                 request = Request(model, width, input_size, seed, name, threads, work_dir, records, wanted)
@@ -91,18 +96,19 @@ def command(
 
 @dataclass(frozen=True)
 class _Places:
-    """Where records and trials are, and whether instructions are counted."""
+    """Where records and trials are, and whether kernels are read; None leaves that to what the times come from."""
 
     work_dir: Path | None
     records: Path | None
-    instructions: bool
+    instructions: bool | None
 
-    def sources(self, target: Target) -> Sources:
+    def sources(self, target: Target, *, profiled: bool) -> Sources:
         from tvm_bnn.reporting.gather import Sources
         from tvm_bnn.tuning.workdir import WorkDir
 
         journal = WorkDir(work_dir_of(target, self.work_dir)).journal
-        return Sources(book_of(target, self.records, self.work_dir), journal, self.instructions)
+        instructions = profiled if self.instructions is None else self.instructions
+        return Sources(book_of(target, self.records, self.work_dir), journal, instructions)
 
 
 def _from_files(profiles: Sequence[Profile], verifications: Sequence[Verification], places: _Places) -> list[Chapter]:
@@ -118,7 +124,7 @@ def _from_files(profiles: Sequence[Profile], verifications: Sequence[Verificatio
         if network not in loaded:
             loaded[network] = preset_of(profile)
         verified = known.pop((network, profile.target), None)
-        chapters.append(chapter(profile, target, loaded[network], places.sources(target), verified))
+        chapters.append(chapter(profile, target, loaded[network], places.sources(target, profiled=False), verified))
     for network, name in known:
         note(f"a verification of {network} on {name} has no profile beside it and is not used")
     return chapters
@@ -134,7 +140,10 @@ def _profiled(job: Job, wanted: Wanted, passes: Passes, places: _Places) -> Chap
         note("verifying the attention")
         with clock_of(job, wanted, passes) as clock:
             verified = verify(job.model, job.choose, clock)
-    return chapter(found, job.target, job.model, places.sources(job.target), verified)
+    sources = places.sources(job.target, profiled=True)
+    if sources.instructions:
+        note("compiling every kernel for its schedule and its instructions")
+    return chapter(found, job.target, job.model, sources, verified)
 
 
 def _has_attention(job: Job) -> bool:

@@ -53,6 +53,8 @@ def command(
 
     jobs = [Job(*pair) for pair in pairs]
     with _runner(bundle, threads, rpc_tracker, rpc_key, timeout) as runner:
+        if runner.manifest.trained_on:
+            note(f"{runner.manifest.name} was trained on {runner.manifest.trained_on}")
         began = time.perf_counter()
         frames = _segmented(runner, jobs, single=not image.is_dir())
         timing = _timing(frames, time.perf_counter() - began)

@@ -35,7 +35,7 @@ def command(
     model: options.Model = options.DEFAULT_MODEL,
     width: options.Width = "S",
     input_size: options.InputSize = None,
-    seed: options.Seed = 0,
+    seed: options.ModelSeed = None,
     output_format: options.OutputFormat = "table",
 ) -> None:
     """Layers with parameters and multiply-accumulates by bit width."""
@@ -46,8 +46,13 @@ def command(
     whole = total(layers)
     rows = [_row(layer) for layer in layers]
     footer = [_readable(_row(whole)), _share(whole)]
-    table = Table(_COLUMNS, [_readable(row) for row in rows], footer, _inexact(layers))
+    table = Table(_COLUMNS, [_readable(row) for row in rows], footer, [*_origin(loaded), *_inexact(layers)])
     show(table, _document(loaded, rows, whole), [_flat(row) for row in rows], output_format)
+
+
+def _origin(loaded: LoadedModel) -> list[str]:
+    """One line on what the weights were trained on, if that is known."""
+    return [f"trained on {loaded.trained_on}"] if loaded.trained_on else []
 
 
 def _inexact(layers: list[Layer]) -> list[str]:
@@ -95,6 +100,7 @@ def _document(loaded: LoadedModel, rows: list[dict[str, Any]], whole: Layer) -> 
         "width": loaded.width,
         "input_size": list(loaded.input_size),
         "trained": loaded.trained,
+        "trained_on": loaded.trained_on or None,
         "bit_identical": loaded.network.bit_identical,
         "layers": rows,
         "total": counted | {"binary_share": whole.work.binary_share},

@@ -52,13 +52,14 @@ Name = Annotated[str | None, typer.Argument(metavar="[TARGET]", help="Show the f
 
 def command(name: Name = None, output_format: OutputFormat = "table") -> None:
     """List the targets, or the facts of one; peaks are for one core."""
-    from tvm_bnn.targets import load, names, resolve_host
+    from tvm_bnn.targets import load, names, present
 
-    found = [load(each) for each in (names() if name is None else [name])]
+    here = {target.name: alias for alias, target in present().items()}
+    found = [load(each) for each in (dict.fromkeys([*names(), *here]) if name is None else [name])]
     document = {"schema_version": 1, "targets": [_described(target) for target in found]}
     if name is None:
-        host = resolve_host().name
-        show(Table(_COLUMNS, [_row(target, host) for target in found]), document, _facts(found), output_format)
+        rows = [_row(target, here.get(target.name, "")) for target in found]
+        show(Table(_COLUMNS, rows), document, _facts(found), output_format)
     else:
         rows = [_fact(fact, value) for fact, value in found[0].facts.items()]
         notes = [f"{found[0].name}: {found[0].description}"]
@@ -77,12 +78,13 @@ def _described(target: Target) -> dict[str, Any]:
     }
 
 
-def _row(target: Target, host: str) -> dict[str, Any]:
+def _row(target: Target, alias: str) -> dict[str, Any]:
+    """``alias`` is the other name of a target that this machine is, else empty."""
     measured = any(fact.measured_here for fact in target.facts.values())
     peaks = {key: target.peak(fact) for key, fact in _PEAKS.items() if fact in target.facts}
     return {
         "name": target.name,
-        "host": "cpu" if target.name == host else "",
+        "host": alias,
         "kind": target.kind,
         "cores": target.cores,
         **peaks,

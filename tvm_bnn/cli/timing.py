@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tvm_bnn.cli.context import note
+from tvm_bnn.errors import ToolchainError
 from tvm_bnn.reporting.labels import percent
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def profile_of(job: Job, wanted: Wanted, passes: Passes, dump: Path | None = Non
 
 def _measured(job: Job, wanted: Wanted, passes: Passes, dump: Path | None) -> Profile:
     if job.kind == "local":
-        _check_host(job)
+        from tvm_bnn.deploy.host import check_target
+
+        check_target(job.target)
     note(f"measuring, passes: {passes.warmup} to warm up, {passes.repeat} to count")
     if job.kind == "rpc":
         from tvm_bnn.remote.network import profile_remote
@@ -71,24 +74,21 @@ def clock_of(job: Job, wanted: Wanted, passes: Passes) -> Iterator[Clock]:
     """What tells times of the attention: the clock of this machine, or a model of the target.
 
     Raises:
-        ToolchainError: the target is a GPU, of which there is neither here.
+        ToolchainError: the target is a GPU, for which there is neither.
     """
     from tvm_bnn.tuning.runners import opened
     from tvm_bnn.verification.clock import Modelled, clock
 
     if job.target.cuda is not None:
-        _check_host(job)
+        raise ToolchainError(
+            f"expected a CPU target, got {job.target.name}, a GPU: dense attention is only measured on CPUs here",
+            "`python -m benchmarks.gpu` compares with torch's attention on a GPU",
+        )
     if job.kind != "static":
         yield clock(job.target, job.threads, **asdict(passes))
         return
     with opened(wanted, job.target, Path(os.devnull), note) as runner:
         yield Modelled(job.target, runner, passes.seed)
-
-
-def _check_host(job: Job) -> None:
-    from tvm_bnn.deploy.host import check_host
-
-    check_host(job.target.name, job.target.requires, job.target.architecture)
 
 
 def _compare_sums(profile: Profile) -> None:

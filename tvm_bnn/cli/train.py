@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -70,6 +70,14 @@ def command(
         str | None,
         typer.Option("--teacher", metavar="CHECKPOINT", help="Learn from this network too, such as the twin."),
     ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option("--device", help="Where to train; auto takes a GPU if there is one."),
+    ] = "auto",
+    precision: Annotated[
+        Literal["float32", "bfloat16"] | None,
+        typer.Option("--precision", help="Of products; by default bfloat16 on a GPU, float32 elsewhere."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; what the run left is moved aside.")] = False,
     output_format: options.OutputFormat = "table",
 ) -> int:
@@ -78,7 +86,9 @@ def command(
     Several processes share every batch: torchrun --nproc-per-node 2 -m tvm_bnn.cli train ...
     """
     wanted = parse_size(size) if size is not None else None
+    data_options.let_threads_sleep()
     from tvm_bnn.data.datasets import Request, find
+    from tvm_bnn.training.device import device_named, precision_on
     from tvm_bnn.training.evaluation import torch_threads
     from tvm_bnn.training.group import cores_each, joined
     from tvm_bnn.training.loop import Trainer
@@ -87,6 +97,7 @@ def command(
     from tvm_bnn.training.teacher import load_teacher
 
     source = find(data)
+    place = device_named(device)
     cores = cores_each(threads_or_all(None)) if threads is None else threads
     _check_preset(model, source)
     taken = wanted or source.usual_size
@@ -106,6 +117,8 @@ def command(
             threads=cores,
             processes=group.size,
             teacher="none" if teacher is None else checkpoint_name(teacher),
+            device=place,
+            precision=precision_on(place, precision),
         )
         validation = source.open(Request("val", taken, settings.validation_pictures, seed, root))
         start.check()
@@ -167,6 +180,8 @@ def _announce(trainer: Trainer, start: Start) -> None:
     settings = trainer.settings
     size = "x".join(map(str, settings.size))
     note(f"{start.name}, pictures of {settings.data} {size}: {settings.pictures}, threads: {settings.threads}")
+    if (settings.device, settings.precision) != ("cpu", "float32"):
+        note(f"on {settings.device}, products in {settings.precision}")
     if settings.processes > 1:
         note(f"processes: {settings.processes}, pictures of a step for each: {settings.batch // settings.processes}")
     if start.new:
@@ -202,6 +217,8 @@ def _document(trainer: Trainer, validation: DataSet, folder: RunFolder) -> dict[
         "threads": settings.threads,
         "processes": settings.processes,
         "teacher": settings.teacher,
+        "device": settings.device,
+        "precision": settings.precision,
         "training_pictures": settings.pictures,
         "checkpoint": str(folder.model),
         "log": str(folder.log),

@@ -6,19 +6,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from tvm_bnn.cli import options
 from tvm_bnn.cli.context import ESTIMATED, Request, note, resolve, work_dir_of
+from tvm_bnn.cli.offline import Folders, batch_of, send, take_in
 from tvm_bnn.cli.show import show
 from tvm_bnn.errors import UsageError
 from tvm_bnn.reporting.tables import Column, Row, Table
 
 if TYPE_CHECKING:
     from tvm_bnn.cli.context import Job
-    from tvm_bnn.tuning.events import Finished
+    from tvm_bnn.tuning.events import Finished, Settling
     from tvm_bnn.tuning.records import RecordLine
     from tvm_bnn.tuning.runners import Wanted
     from tvm_bnn.tuning.state import ArmState, TaskState
@@ -60,13 +61,27 @@ def command(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; what the work dir holds is moved aside.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be tuned, measure nothing.")] = False,
-    runner: options.RunnerName = "auto",
+    runner: Annotated[
+        Literal["auto", "local", "rpc", "static", "offline"],
+        typer.Option(
+            "--runner",
+            help="What tells times: this machine, boards over RPC, a model of the target, or a machine elsewhere that "
+            "a folder is taken to; auto takes what fits.",
+        ),
+    ] = "auto",
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="DIR", help="Offline: build trials into a new folder, to measure elsewhere."),
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option("--import", metavar="DIR", help="Offline: take in the results of such a folder.")
+    ] = None,
     rpc_tracker: options.RpcTracker = None,
     rpc_key: options.RpcKey = None,
     timeout: options.Timeout = 30,
     width: options.Width = "S",
     input_size: options.InputSize = None,
-    seed: options.Seed = 0,
+    seed: options.ModelSeed = None,
     threads: options.Threads = None,
     work_dir: options.WorkDirectory = None,
     records: options.Records = None,
@@ -75,6 +90,7 @@ def command(
     """Tune the network's layers for a target; run again to go on where it stopped."""
     if trials < 1:
         raise UsageError(f"--trials: expected a positive number, got {trials}", "for example --trials 320")
+    Folders(export, results).check(runner, {"--tasks": tasks is not None, "--fresh": fresh, "--dry-run": dry_run})
     held = work_dir if work_dir is not None and work_dir.is_dir() else None
     from tvm_bnn.tuning.runners import Wanted
     from tvm_bnn.tuning.tuner import Settings
@@ -85,10 +101,16 @@ def command(
     if tasks == "list" or dry_run:
         _show_tasks(chosen, trials, output_format)
         return 0
+    if results is not None:
+        return _imported(job, chosen, results, work_dir_of(job.target, work_dir), wanted, output_format)
     path = work_dir_of(job.target, work_dir)
     if fresh or not path.is_dir():
         job = _without_work_dir(job, records)
-    with _tuner(job, chosen, path, Settings(trials, seed), wanted, fresh) as (tuner, work):
+    if export is not None:
+        with _work_dir(job, path, fresh) as work:
+            interrupted = send(job, chosen, work, Settings(trials, seed or 0), export, timeout, output_format)
+        return _INTERRUPTED if interrupted else 0
+    with _tuner(job, chosen, path, Settings(trials, seed or 0), wanted, fresh) as (tuner, work):
         finished = _follow(tuner)
         _show_result(finished, work, job, output_format)
     return _INTERRUPTED if finished.interrupted else 0
@@ -126,25 +148,48 @@ def _select(tasks: list[Task], wanted: str | None) -> list[Task]:
     return chosen
 
 
+def _imported(job: Job, tasks: Sequence[Task], results: Path, path: Path, wanted: Wanted, output_format: Any) -> int:
+    """Take results in, and settle the records by what the work dir then holds."""
+    from tvm_bnn.tuning.events import Settling
+    from tvm_bnn.tuning.imports import batch_of as batch_in
+    from tvm_bnn.tuning.tuner import Settings
+
+    batch = batch_in(results, batch_of(job))
+    if not path.is_dir():
+        raise UsageError(f"--import: expected the work dir that exported, got none at '{path}'", "name it: --work-dir")
+    with _tuner(job, tasks, path, Settings(trials=0), wanted, fresh=False) as (tuner, work):
+        take_in(job, batch, work, results)
+        _show_result(_follow(tuner, Settling), work, job, output_format)
+    return 0
+
+
+@contextmanager
+def _work_dir(job: Job, path: Path, fresh: bool) -> Iterator[WorkDir]:
+    """The work dir, for this process alone."""
+    from tvm_bnn.tuning.settle import versions
+    from tvm_bnn.tuning.workdir import open_workdir
+
+    with open_workdir(path, job.target, versions(), fresh=fresh) as work:
+        yield work
+
+
 @contextmanager
 def _tuner(
     job: Job, tasks: Sequence[Task], path: Path, settings: Settings, wanted: Wanted, fresh: bool
 ) -> Iterator[tuple[Tuner, WorkDir]]:
     """A tuner that has the work dir and a runner for itself."""
     from tvm_bnn.tuning.runners import opened
-    from tvm_bnn.tuning.settle import versions
     from tvm_bnn.tuning.tuner import Tuner
-    from tvm_bnn.tuning.workdir import open_workdir
 
     with (
-        open_workdir(path, job.target, versions(), fresh=fresh) as work,
+        _work_dir(job, path, fresh) as work,
         opened(wanted, job.target, work.path / "worker.log", note) as runner,
     ):
         yield Tuner(tasks, work, runner, settings, job.book), work
 
 
-def _follow(tuner: Any) -> Finished:
-    """Show the events of a run; the last one.
+def _follow(tuner: Any, unsaid: type[Settling] | tuple[()] = ()) -> Finished:
+    """Show the events of a run, but for those that are to stay unsaid; the last one.
 
     An interruption that arrives while an event is shown is handed to the tuner, which then keeps what it has.
     """
@@ -155,7 +200,8 @@ def _follow(tuner: Any) -> Finished:
         last = next(run)
         while True:
             try:
-                told(last)
+                if not isinstance(last, unsaid):
+                    told(last)
             except KeyboardInterrupt as interruption:
                 last = run.throw(interruption)
                 continue

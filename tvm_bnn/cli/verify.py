@@ -41,7 +41,7 @@ def command(
     target: options.TargetName = options.DEFAULT_TARGET,
     width: options.Width = "S",
     input_size: options.InputSize = None,
-    seed: options.Seed = 0,
+    seed: options.ModelSeed = None,
     threads: options.Threads = None,
     warmup: Annotated[
         int, typer.Option("--warmup", metavar="N", callback=options.at_least(0), help="Passes that do not count.")
@@ -59,7 +59,7 @@ def command(
 
     wanted = Wanted(timeout=_TIMEOUT)
     job = resolve(Request(model, width, input_size, seed, target, threads, work_dir, records, wanted))
-    with clock_of(job, wanted, Passes(warmup, repeat, seed)) as timed_by:
+    with clock_of(job, wanted, Passes(warmup, repeat, seed or 0)) as timed_by:
         if timed_by.evidence == "measured":
             note("timing dense attention too, which takes a minute on a large map")
         found = verify(job.model, job.choose, timed_by)

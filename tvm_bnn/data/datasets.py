@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tvm_bnn.data.cityscapes import Cityscapes
 from tvm_bnn.data.contract import DataSet, Request, Size, Split
-from tvm_bnn.data.drawn import Scenes
+from tvm_bnn.data.drawn import Scenes, ScenesCityscapes, ScenesEcssd, ScenesKittiRoad
 from tvm_bnn.data.ecssd import Ecssd
 from tvm_bnn.data.kitti_road import KittiRoad
 from tvm_bnn.data.labelled_files import LabelledFiles
@@ -14,7 +14,10 @@ __all__ = ["DATA_SETS", "DataSet", "Request", "Scenes", "Size", "Source", "Split
 
 Source = type[Scenes] | type[LabelledFiles]
 
-DATA_SETS: dict[str, Source] = {source.name: source for source in (Scenes, Cityscapes, KittiRoad, Ecssd)}
+DATA_SETS: dict[str, Source] = {
+    source.name: source
+    for source in (Scenes, ScenesCityscapes, ScenesKittiRoad, ScenesEcssd, Cityscapes, KittiRoad, Ecssd)
+}
 """Every data set by name."""
 
 

@@ -17,7 +17,6 @@ from tvm_bnn.deploy.manifest import (
     README,
     RUNTIME,
     ClassEntry,
-    FileEntry,
     Manifest,
     OperatorEntry,
     TensorContract,
@@ -28,6 +27,8 @@ from tvm_bnn.deploy.place import aside, check_place, written
 from tvm_bnn.deploy.readable import readable_sources
 from tvm_bnn.deploy.runtime_files import libraries_for, runtime_files
 from tvm_bnn.deploy.sizes import sizes
+from tvm_bnn.deploy.static_library import FOLDER as STATIC
+from tvm_bnn.deploy.static_library import Names, static_files
 from tvm_bnn.errors import UsageError
 from tvm_bnn.files import flush, write_atomic
 from tvm_bnn.graph.choose import Placed
@@ -64,6 +65,16 @@ cmake -S {native} -B build && cmake --build build
 build/segment . picture.ppm labels.pgm
 ```
 """
+_README_STATIC = """
+As a part of a program, which then needs no file but TVM's libraries: `{static}/{library}`, which defines the variable
+`{variable}` of `{static}/{header}`. `{static}/CMakeLists.txt` links it into the example beside it, which reads a
+picture of the network's size as raw RGB:
+
+```
+cmake -S {static} -B build-static && cmake --build build-static
+build-static/example < picture.rgb > labels
+```
+"""
 
 
 def write_bundle(
@@ -73,6 +84,7 @@ def write_bundle(
     *,
     packages: Mapping[str, Package] | None = None,
     sources: bool = False,
+    linked: Compiled | None = None,
 ) -> Manifest:
     """Write a compiled network as a bundle, in place of an older one if there is one.
 
@@ -84,6 +96,7 @@ def write_bundle(
         compiled: the same as an executable.
         packages: whose runtime libraries are to be in the bundle, for its instruction set; None leaves them out.
         sources: whether the code is to be in it as people read it, too.
+        linked: the same network, compiled with the prefix of its names; as a static library it is in the bundle, too.
 
     Raises:
         UsageError: something else is at ``path``, it cannot be written, or the packages are for another instruction
@@ -95,16 +108,19 @@ def write_bundle(
         library = folder / LIBRARY
         link(compiled.executable, library, compiled.target)
         flush(library)
-        libraries = libraries_for(library.read_bytes())
+        libraries = libraries_for(library.read_bytes(), gpu=compiled.target.cuda is not None)
+        manifest = _manifest(model, compiled, library, libraries)
         files = readable_sources(compiled.executable) if sources else {}
         files |= machine_code(cuda_sources(compiled.executable.mod), compiled.target)
+        if linked is not None:
+            files |= static_files(linked.executable, manifest, linked.target)
         if packages is not None:
             files |= runtime_files(libraries, packages)
         for name, content in files.items():
             write_atomic(folder / name, content)
         _check_architectures(folder, libraries if packages is not None else ())
-        entries = {name: file_entry(folder / name) for name in (LIBRARY, *files)}
-        manifest = _manifest(model, compiled, library, libraries, entries)
+        entries = manifest.files | {name: file_entry(folder / name) for name in files}
+        manifest = manifest.model_copy(update={"files": entries})
         write_atomic(folder / README, _readme(manifest))
         write_atomic(folder / MANIFEST, manifest.to_json())
     return manifest
@@ -121,15 +137,15 @@ def _check_architectures(folder: Path, libraries: Iterable[str]) -> None:
             )
 
 
-def _manifest(
-    model: LoadedModel, compiled: Compiled, library: Path, libraries: tuple[str, ...], files: dict[str, FileEntry]
-) -> Manifest:
+def _manifest(model: LoadedModel, compiled: Compiled, library: Path, libraries: tuple[str, ...]) -> Manifest:
+    """That of a bundle which holds nothing but the library."""
     operators = tuple(entry for step in compiled.steps for entry in _entries(step))
     return Manifest(
         name=model.name,
         width=model.width,
         input_size=model.input_size,
         trained=model.trained,
+        trained_on=model.trained_on,
         target=compiled.target.name,
         architecture=read_elf(library).architecture,
         gpu=compiled.target.cuda.arch if compiled.target.cuda else None,
@@ -141,7 +157,7 @@ def _manifest(
         input=TensorContract(shape=compiled.input_shape, dtype="uint8", layout=_LAYOUTS[len(compiled.input_shape)]),
         output=_output(model, compiled),
         classes=tuple(ClassEntry(name=name, color=color) for name, color in model.classes),
-        files=files,
+        files={LIBRARY: file_entry(library)},
         sizes=sizes(model.network, compiled, library),
         schedules=_counted(entry.schedule for entry in operators),
         evidence=_counted(entry.evidence or "none" for entry in operators),
@@ -193,8 +209,15 @@ def _output(model: LoadedModel, compiled: Compiled) -> TensorContract:
 
 
 def _readme(manifest: Manifest) -> str:
-    text = _README + _README_NATIVE if manifest.brings_runtime else _README
+    names = Names.of(manifest.name, manifest.width)
+    text = _README + _README_NATIVE if manifest.brings_runtime and manifest.gpu is None else _README
+    if f"{STATIC}/{names.library}" in manifest.files:
+        text += _README_STATIC
     return text.format(
+        static=STATIC,
+        library=names.library,
+        variable=names.variable,
+        header=names.header,
         name=manifest.name,
         target=manifest.target,
         version=manifest.versions["tvm-bnn"],

@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Set
 
 from tvm_bnn.errors import ToolchainError
-from tvm_bnn.targets import cpu_flags, host_architecture
-from tvm_bnn.targets.reader import read_all
+from tvm_bnn.targets import Target, cpu_flags, find_gpu, host_architecture
+
+_ELSEWHERE = "run it on a machine with one; `tvm-bnn tune --runner offline --export DIR` brings candidates there"
 
 
-def check_host(name: str, requires: Set[str], architecture: str | None = None) -> None:
-    """Refuse code that this host's CPU would stop at.
+def check_target(target: Target) -> None:
+    """Refuse a target that this host is not.
+
+    Raises:
+        ToolchainError: as :func:`check_host`.
+    """
+    check_host(target.name, target.requires, target.architecture, target.cuda.arch if target.cuda else None)
+
+
+def check_host(name: str, requires: Set[str], architecture: str | None = None, gpu: str | None = None) -> None:
+    """Refuse code that this host's CPU or GPU would stop at.
 
     Args:
         name: of the target.
         requires: its CPU flags.
         architecture: instruction set of the code; None where it is the host's.
+        gpu: whose machine code the kernels are, such as `sm_90`; None where they run on the CPU.
 
     Raises:
-        ToolchainError: the code is for a GPU, the host is of another instruction set or lacks some of the flags.
+        ToolchainError: the host is of another instruction set, lacks some of the flags, or has no such GPU.
     """
-    target = read_all().get(name)
-    if target is not None and target.kind == "cuda":
-        raise ToolchainError(
-            f"target {name}: expected a CPU target to run here, got one for an NVIDIA GPU, which never ran on hardware",
-            "compile a bundle for it, or export candidates with tvm_bnn.tuning.offline and measure them there",
-        )
     here = host_architecture()
     wanted = architecture or here
     if wanted != here:
@@ -38,6 +43,21 @@ def check_host(name: str, requires: Set[str], architecture: str | None = None) -
         raise ToolchainError(
             f"target {name}: expected a CPU with {', '.join(missing)}, got one without",
             "run it on such a machine, or compile with --target cpu for this one",
+        )
+    if gpu is not None:
+        _check_gpu(name, gpu)
+
+
+def _check_gpu(name: str, wanted: str) -> None:
+    """Machine code of one architecture is no other's, not even a newer one's of another family."""
+    try:
+        found = find_gpu()
+    except ToolchainError as error:
+        raise ToolchainError(f"target {name}: {error.message}", _ELSEWHERE) from error
+    if found.arch != wanted:
+        raise ToolchainError(
+            f"target {name}: expected an NVIDIA GPU of {wanted}, got {found.name}, which is {found.arch}",
+            "run it on such a machine, or compile with --target cuda for this one",
         )
 
 

@@ -10,18 +10,22 @@ import ctypes
 import importlib.metadata
 import importlib.util
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tvm_bnn.amx import require_permission
+from tvm_bnn.deploy.gpu import CUDA_LIBRARY, load_cuda
 from tvm_bnn.errors import ToolchainError
 from tvm_bnn.threads import offer_all_cores
 
 _FFI_LIBRARY = "libtvm_ffi.so"
 _CPU, _FIRST, _POOLED = 1, 0, 2
 """Arguments of the virtual machine: kind and number of the device, and an allocator that keeps memory for reuse."""
+
+_importing = threading.Lock()
 
 
 def ffi() -> Any:
@@ -34,16 +38,19 @@ def ffi() -> Any:
         ToolchainError: it is not installed.
     """
     offer_all_cores()
-    block = "torch" not in sys.modules and "tvm_ffi" not in sys.modules
-    if block:
-        sys.modules["torch"] = None  # type: ignore[assignment]
-    try:
-        import tvm_ffi
-    except ImportError as error:
-        raise ToolchainError("expected the package apache-tvm-ffi, got none", "pip install apache-tvm-ffi") from error
-    finally:
+    with _importing:
+        block = "torch" not in sys.modules and "tvm_ffi" not in sys.modules
         if block:
-            del sys.modules["torch"]
+            sys.modules["torch"] = None  # type: ignore[assignment]
+        try:
+            import tvm_ffi
+        except ImportError as error:
+            raise ToolchainError(
+                "expected the package apache-tvm-ffi, got none", "pip install apache-tvm-ffi"
+            ) from error
+        finally:
+            if block:
+                del sys.modules["torch"]
     return tvm_ffi
 
 
@@ -64,6 +71,8 @@ def load_runtime(libraries: Sequence[str], brought: Path | None, versions: Mappi
     _check_version("apache-tvm-ffi", versions.get("tvm-ffi"))
     if sys.modules.get("tvm") is not None:
         _check_version("apache-tvm", versions.get("tvm"))
+        if CUDA_LIBRARY in libraries:
+            load_installed_cuda()
         return tvm_ffi
     folder = _installed() or brought
     if folder is None:
@@ -75,9 +84,22 @@ def load_runtime(libraries: Sequence[str], brought: Path | None, versions: Mappi
     if folder != brought:
         _check_version("apache-tvm", versions.get("tvm"))
     for name in libraries:
-        if name != _FFI_LIBRARY:
+        if name == CUDA_LIBRARY:
+            load_cuda(folder, tvm_ffi)
+        elif name != _FFI_LIBRARY:
             _load(folder / name)
     return tvm_ffi
+
+
+def load_installed_cuda() -> None:
+    """The part for NVIDIA GPUs of the installed TVM, which has been imported.
+
+    Raises:
+        ToolchainError: it cannot be loaded.
+    """
+    folder = _installed()
+    assert folder is not None
+    load_cuda(folder, ffi())
 
 
 class Network:

@@ -47,5 +47,19 @@ def offer(folder: Path, tvm_ffi: Any) -> None:
     tvm_ffi.register_global_func(_CALLBACK, answer, override=True)
 
 
+def serve_compiler(arch: str, tvm_ffi: Any) -> None:
+    """Let TVM have machine code made by :func:`compile_cuda`: where its part for GPUs is loaded, it asks at once.
+
+    Args:
+        arch: of everything that is compiled from now on.
+        tvm_ffi: the loaded package.
+    """
+
+    def answer(source: Any, *_: Any) -> bytes:
+        return compile_cuda(str(source), arch)
+
+    tvm_ffi.register_global_func(_CALLBACK, answer, override=True)
+
+
 def _name(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:16] + ".cubin"

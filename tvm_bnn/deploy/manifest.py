@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -95,6 +96,7 @@ class Manifest(_Part):
         libraries: of TVM's runtime, which have to be loaded first, in this order.
         files: everything of the bundle but this manifest and the README, by name.
         trained: False where the weights are random.
+        trained_on: in a few words, where it is known.
         schedules: how many operators are tuned, transferred, default or fallback.
         evidence: how many operators rest on measured or estimated records, or on none.
     """
@@ -105,6 +107,7 @@ class Manifest(_Part):
     width: str
     input_size: tuple[_Positive, _Positive]
     trained: bool
+    trained_on: str = ""
     target: str
     architecture: str
     requires: tuple[str, ...]
@@ -148,7 +151,7 @@ def is_bundle(path: Path) -> bool:
     """Whether a folder holds a bundle of any version, damaged or not."""
     try:
         return _parse(path)["format"] == FORMAT
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
@@ -193,7 +196,7 @@ def _check_version(path: Path, version: object) -> None:
         return
     newer = isinstance(version, int) and version > SCHEMA_VERSION
     raise UsageError(
-        f"bundle '{path}': expected schema version {SCHEMA_VERSION}, got {version!r}",
+        f"bundle '{path}': expected schema version {SCHEMA_VERSION}, got {reprlib.repr(version)}",
         "it is of a newer tvm-bnn: install that" if newer else "compile it again with this version of tvm-bnn",
     )
 

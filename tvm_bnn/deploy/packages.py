@@ -93,7 +93,7 @@ def fetched_packages(architecture: str, report: Callable[[str], None]) -> dict[s
     Raises:
         ToolchainError: pip does not get them.
     """
-    folder = _cache() / architecture
+    folder = cache(architecture)
     with suppress(UsageError):
         return packages_in(folder, architecture)
     report(f"fetching TVM's runtime for {architecture} with pip, about 98 MB, into {folder}")
@@ -142,6 +142,7 @@ def _package_in(folder: Path, name: str, architecture: str) -> Package:
     return _Wheel(wheels[-1])
 
 
-def _cache() -> Path:
+def cache(architecture: str) -> Path:
+    """The folder of fetched wheels."""
     home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "tvm-bnn" / "wheels"
+    return (Path(home) if home else Path.home() / ".cache") / "tvm-bnn" / "wheels" / architecture

@@ -10,9 +10,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tvm_bnn.deploy.gpu import GpuNetwork
 from tvm_bnn.deploy.host import check_host
 from tvm_bnn.deploy.loading import Network, ffi, load_runtime
+from tvm_bnn.deploy.machine_code import offer
 from tvm_bnn.deploy.manifest import LIBRARY, RUNTIME, Manifest, read_manifest, verify_files
+from tvm_bnn.deploy.seats import on_lasting_thread
 from tvm_bnn.errors import UsageError
 from tvm_bnn.threads import running_on
 
@@ -50,18 +53,22 @@ class Runner:
         Raises:
             UsageError: not a bundle, a damaged one, one of another schema version, or fewer than one thread.
             ToolchainError: this CPU is another one or lacks a feature that the bundle needs, the kernel refuses AMX
-                tiles to a bundle that uses them, or TVM's runtime is missing or another one.
+                tiles to a bundle that uses them, the bundle's GPU is not here, or TVM's runtime is missing or another
+                one.
         """
         folder = Path(path)
         manifest = read_manifest(folder)
         verify_files(folder, manifest)
-        check_host(manifest.target, frozenset(manifest.requires), manifest.architecture)
+        check_host(manifest.target, frozenset(manifest.requires), manifest.architecture, manifest.gpu)
         if threads is not None and threads < 1:
             raise UsageError(f"expected at least 1 thread, got {threads}", "pass --threads 1 or more")
         brought = folder / RUNTIME if manifest.brings_runtime else None
         tvm_ffi = load_runtime(manifest.libraries, brought, manifest.versions)
+        if manifest.gpu is not None:
+            offer(folder, tvm_ffi)
         library = tvm_ffi.load_module(str((folder / LIBRARY).resolve()))
-        return cls(manifest, Network(library, tiles=manifest.amx_tiles), threads or manifest.threads)
+        main = Network(library, tiles=manifest.amx_tiles) if manifest.gpu is None else GpuNetwork(library, tvm_ffi)
+        return cls(manifest, main, threads or manifest.threads)
 
     def run(self, image: UInt8) -> UInt8:
         """Labels of every pixel.
@@ -76,6 +83,9 @@ class Runner:
             UsageError: another shape or dtype, or a network that yields no labels.
         """
         self._check(image)
+        return on_lasting_thread(lambda: self._run(image))
+
+    def _run(self, image: UInt8) -> UInt8:
         with running_on(ffi(), self._threads):
             if image.ndim == 3:
                 return self._one(image)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tvm_bnn.deploy.gpu import CUDA_LIBRARY
 from tvm_bnn.deploy.manifest import NATIVE, RUNTIME
 from tvm_bnn.deploy.packages import Package
 from tvm_bnn.errors import UsageError
@@ -18,17 +19,22 @@ _PLACES = {
     FFI_LIBRARY: ("apache-tvm-ffi", "tvm_ffi/lib"),
     RUNTIME_LIBRARY: ("apache-tvm", "tvm/lib"),
     EXTRA_LIBRARY: ("apache-tvm", "tvm/lib"),
+    CUDA_LIBRARY: ("apache-tvm", "tvm/lib"),
 }
 _HEADERS = ("tvm/ffi/c_api.h", "dlpack/dlpack.h")
 
 
-def libraries_for(library: bytes) -> tuple[str, ...]:
+def libraries_for(library: bytes, *, gpu: bool) -> tuple[str, ...]:
     """The runtime libraries that a compiled network needs, in the order of loading.
 
     Sorting and scanning are functions of TVM's own that live in a library apart; their names tell.
+
+    Args:
+        library: the compiled network.
+        gpu: whether it runs on an NVIDIA GPU.
     """
-    always = (FFI_LIBRARY, RUNTIME_LIBRARY)
-    return (*always, EXTRA_LIBRARY) if _EXTRA_FUNCTIONS in library else always
+    extra = (EXTRA_LIBRARY,) if _EXTRA_FUNCTIONS in library else ()
+    return (FFI_LIBRARY, RUNTIME_LIBRARY, *extra, *((CUDA_LIBRARY,) if gpu else ()))
 
 
 def runtime_files(libraries: Sequence[str], packages: Mapping[str, Package]) -> dict[str, bytes]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvm_bnn.amx import require_permission
-from tvm_bnn.deploy.loading import ffi
+from tvm_bnn.deploy.loading import ffi, load_installed_cuda
+from tvm_bnn.targets import Target
 from tvm_bnn.threads import running_on
 
 UInt8 = NDArray[np.uint8]
@@ -28,11 +29,25 @@ def on_threads(threads: int) -> AbstractContextManager[None]:
     return running_on(runtime(), threads)
 
 
-def machine(executable: Any, *, tiles: bool = False) -> Any:
+def device_of(target: Target) -> Any:
+    """Where code for a target runs: on the CPU or on the first GPU of this machine.
+
+    Raises:
+        ToolchainError: TVM's part for GPUs cannot be loaded.
+    """
+    tvm = runtime()
+    if target.cuda is None:
+        return tvm.cpu()
+    load_installed_cuda()
+    return tvm.cuda()
+
+
+def machine(executable: Any, device: Any = None, *, tiles: bool = False) -> Any:
     """A virtual machine with memory of its own for an executable or a loaded library.
 
     Args:
         executable: or library.
+        device: on which its kernels run; None for the CPU.
         tiles: whether its code uses AMX tiles; the permission is then asked for.
 
     Raises:
@@ -41,9 +56,9 @@ def machine(executable: Any, *, tiles: bool = False) -> Any:
     if tiles:
         require_permission()
     tvm = runtime()
-    return tvm.relax.VirtualMachine(executable, tvm.cpu())
+    return tvm.relax.VirtualMachine(executable, device or tvm.cpu())
 
 
-def tensor(array: UInt8) -> Any:
-    """A copy of an array that a virtual machine can read."""
-    return runtime().runtime.tensor(np.ascontiguousarray(array))
+def tensor(array: UInt8, device: Any = None) -> Any:
+    """A copy of an array that a virtual machine can read, on its device; None for the CPU."""
+    return runtime().runtime.tensor(np.ascontiguousarray(array), device)

@@ -7,14 +7,14 @@ hand its tensors to the emulator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tvm_bnn._tvm import served_functions, without_library
 from tvm_bnn.deploy.vm import machine as virtual_machine
 from tvm_bnn.deploy.vm import tensor
 from tvm_bnn.estimation.estimate import machine_for
@@ -58,7 +58,7 @@ def emulate_network(compiled: Compiled, picture: UInt8) -> EmulatedRun:
     """
     kernels = _Kernels(machine_for(compiled.executable, compiled.target))
     names = {placed.function for placed in compiled.operators} | compiled.ordinary
-    with _without_library(compiled.executable), _served({name: kernels.named(name) for name in names}):
+    with without_library(compiled.executable), served_functions({name: kernels.named(name) for name in names}):
         try:
             output = virtual_machine(compiled.executable)["main"](tensor(picture))
         except Exception:
@@ -90,29 +90,3 @@ class _Kernels:
             self.executions.append((name, execution))
 
         return run
-
-
-@contextmanager
-def _without_library(executable: Any) -> Iterator[None]:
-    """Take the compiled code out of an executable for a while."""
-    libraries = list(executable.mod.imports)
-    executable.mod.clear_imports()
-    try:
-        yield
-    finally:
-        for library in libraries:
-            executable.mod.import_module(library)
-
-
-@contextmanager
-def _served(functions: dict[str, Callable[..., None]]) -> Iterator[None]:
-    """Let TVM find functions by their names for a while."""
-    from tvm_ffi.registry import register_global_func, remove_global_func
-
-    for name, function in functions.items():
-        register_global_func(name, function)
-    try:
-        yield
-    finally:
-        for name in functions:
-            remove_global_func(name)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from tvm_bnn._tvm import s_tir
+from tvm_bnn.spaces.gpu_stages import bind_elements
 from tvm_bnn.spaces.portable import arrange_stage, extent, is_large, is_reduction, spatial_loops
 
 _LONGEST, _SHORTEST = 64, 8
@@ -23,15 +24,29 @@ def arranged(function: Any, lanes: int, threads: int) -> Any:
 
     Loops of a form that an arrangement does not know are right as they are, only slow.
     """
-    schedule = s_tir.Schedule(function)
-    for block in _stages(schedule):
-        _attempt(_inline, schedule, block)
+    schedule = _inlined(function)
     for block in _stages(schedule):
         if is_reduction(schedule, block):
             _attempt(_arrange_reduction, schedule, threads, block)
         else:
             _attempt(arrange_stage, schedule, lanes, threads, block)
     return schedule.mod["main"]
+
+
+def arranged_for_gpu(function: Any) -> Any:
+    """The same for a GPU: a thread for every element of a stage, which adds up its terms by itself."""
+    schedule = _inlined(function)
+    for block in _stages(schedule):
+        _attempt(bind_elements, schedule, block)
+    return schedule.mod["main"]
+
+
+def _inlined(function: Any) -> Any:
+    """A schedule whose stages that only feed one other are computed there."""
+    schedule = s_tir.Schedule(function)
+    for block in _stages(schedule):
+        _attempt(_inline, schedule, block)
+    return schedule
 
 
 def _stages(schedule: Any) -> list[Any]:

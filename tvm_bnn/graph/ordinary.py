@@ -11,7 +11,7 @@ from typing import Any
 
 from tvm_bnn._tvm import numbers_of_calls, tirx
 from tvm_bnn.graph.choose import ChooseLowering, Placed
-from tvm_bnn.graph.loops import arranged
+from tvm_bnn.graph.loops import arranged, arranged_for_gpu
 from tvm_bnn.nn.integer import Placement
 from tvm_bnn.nn.island import FloatOperator
 from tvm_bnn.targets import Target
@@ -65,9 +65,14 @@ class ArrangeOrdinary:
             if isinstance(function, tirx.PrimFunc) and variable.name_hint not in kernels
         }
         for variable, function in ordinary.items():
-            module.update_func(variable, arranged(function, self.target.lanes, self.threads))
+            module.update_func(variable, self._arranged(function))
         self.functions = frozenset(variable.name_hint for variable in ordinary)
         return module
+
+    def _arranged(self, function: Any) -> Any:
+        if self.target.cuda is not None:
+            return arranged_for_gpu(function)
+        return arranged(function, self.target.lanes, self.threads)
 
 
 def executed(placements: Sequence[Placement], kernels: Sequence[Placed]) -> Iterator[Executed]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tvm_bnn._tvm import build_executable, relax, tvm
+from tvm_bnn._tvm import build_executable, linked_under, relax, tvm
 from tvm_bnn.files import write_atomic
 from tvm_bnn.graph.capture import cannot_be_lowered, capture
 from tvm_bnn.graph.choose import ChooseLowering, Chooser, Placed
@@ -57,7 +57,9 @@ def phases(choose: ChooseLowering, arrange: ArrangeOrdinary) -> list[Phase]:
     3. ``legalize``: the user's ordinary operators become loops.
     4. ``fuse``: and are fused.
     5. ``arrange_ordinary``: their loops are arranged.
-    6. ``plan_memory``: destination passing, static memory, calls of the virtual machine.
+    6. ``plan_memory``: destination passing, static memory, calls of the virtual machine. On a GPU all kernels but those
+       that write the result become one CUDA graph, which is launched as a whole; it remembers where the first picture
+       lay, so every other has to lie there as well.
     """
     t = relax.transform
     return [
@@ -66,27 +68,39 @@ def phases(choose: ChooseLowering, arrange: ArrangeOrdinary) -> list[Phase]:
         ("legalize", tvm.transform.Sequential([t.CanonicalizeBindings(), t.LegalizeOps()])),
         ("fuse", tvm.transform.Sequential([t.AnnotateTIROpPattern(), t.FoldConstant(), t.FuseOps(), t.FuseTIR()])),
         ("arrange_ordinary", arrange),
-        ("plan_memory", _memory()),
+        ("plan_memory", _Memory(graph=choose.target.cuda is not None)),
     ]
 
 
-def _memory() -> Any:
-    t = relax.transform
-    return tvm.transform.Sequential(
-        [
-            t.RewriteDataflowReshape(),
-            t.ToNonDataflow(),
-            t.RemovePurityChecking(),
-            t.CallTIRRewrite(),
-            t.StaticPlanBlockMemory(),
-            t.LowerAllocTensor(),
-            t.KillAfterLastUse(),
-            t.LowerRuntimeBuiltin(),
-            t.ComputePrimValue(),
-            t.VMShapeLower(),
-            t.AttachGlobalSymbol(),
-        ]
-    )
+class _Memory:
+    """The last phase; with ``graph`` kernels become a CUDA graph."""
+
+    def __init__(self, *, graph: bool) -> None:
+        t = relax.transform
+        self._graph = graph
+        self._passes = tvm.transform.Sequential(
+            [
+                t.RewriteDataflowReshape(),
+                t.ToNonDataflow(),
+                t.RemovePurityChecking(),
+                t.CallTIRRewrite(),
+                t.StaticPlanBlockMemory(),
+                # Does nothing unless it is told to.
+                t.RewriteCUDAGraph(),
+                t.LowerAllocTensor(),
+                t.KillAfterLastUse(),
+                t.LowerRuntimeBuiltin(),
+                t.ComputePrimValue(),
+                t.VMShapeLower(),
+                t.AttachGlobalSymbol(),
+            ]
+        )
+
+    def __call__(self, module: Any) -> Any:
+        if self._graph:
+            module["main"] = module["main"].with_attr("num_input", 0)
+        with tvm.transform.PassContext(config={"relax.backend.use_cuda_graph": self._graph}):
+            return self._passes(module)
 
 
 def compile_network(
@@ -96,10 +110,12 @@ def compile_network(
     threads: int,
     choose: Chooser,
     dump: Path | None = None,
+    prefix: str | None = None,
 ) -> Compiled:
     """Compile ``network`` for pictures uint8 ``input_shape`` [N, H, W, 3].
 
-    ``dump`` receives one readable file a phase, ``0-capture.py``, ``1-dispatch.py`` and so on.
+    ``dump`` receives one readable file a phase, ``0-capture.py``, ``1-dispatch.py`` and so on. With ``prefix`` the
+    functions become part of a program that links them, and make themselves known there under names that begin so.
 
     Raises:
         UsageError: where an operator cannot be exported or lowered.
@@ -107,6 +123,8 @@ def compile_network(
     lowering = ChooseLowering(target, threads, choose)
     arrange = ArrangeOrdinary(target, threads, lowering)
     module = capture(network, input_shape)
+    if prefix is not None:
+        module = linked_under(module, prefix)
     _dump(dump, 0, "capture", module)
     with tvm.target.Target(target.tvm_target(threads)):
         for number, (name, phase) in enumerate(phases(lowering, arrange), 1):

@@ -9,6 +9,7 @@ The nibbles are a tensor intrinsic for 64 bits: 16 bytes, each ``NIBBLE_STEP`` t
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from tvm_bnn._tvm import T, dtype_cast, lanes_of, llvm_call, register_intrinsic, register_vector_operator
@@ -53,7 +54,13 @@ _LOOKUP = register_vector_operator(
     "tvm_bnn_byte_lookup", "uint8", lambda table, index: llvm_call(str(table.ty), _X86[lanes_of(table)], table, index)
 )
 
-NIBBLES = "tvm_bnn.nibbles"
+
+@cache
+def nibbles_intrinsic() -> str:
+    """The name of the tensor intrinsic, which is registered by asking for it."""
+    name = "tvm_bnn.nibbles"
+    register_intrinsic(name, _meaning(), _instruction())
+    return name
 
 
 def _spread(words: Expr) -> Expr:
@@ -64,32 +71,39 @@ def _spread(words: Expr) -> Expr:
     return T.reinterpret("uint8x16", low | high)
 
 
-# fmt: off
-@T.prim_func(s_tir=True)
-def _meaning(x: T.handle, y: T.handle) -> None:
+def _meaning() -> Any:
     """What the intrinsic computes, as plain loops."""
-    X = T.match_buffer(x, (WORDS,), "int32", offset_factor=1)
-    Y = T.match_buffer(y, (WORDS, NIBBLES_OF_A_WORD), "uint8", offset_factor=1)
-    with T.sblock("root"):
-        T.reads(X[0:WORDS])
-        T.writes(Y[0:WORDS, 0:NIBBLES_OF_A_WORD])
-        for word in range(WORDS):
-            for i in range(NIBBLES_OF_A_WORD):
-                with T.sblock("nibble"):
-                    vw, vi = T.axis.remap("SS", [word, i])
-                    Y[vw, vi] = nibble(X[vw], vi)
+
+    # fmt: off
+    @T.prim_func(s_tir=True)
+    def meaning(x: T.handle, y: T.handle) -> None:
+        X = T.match_buffer(x, (WORDS,), "int32", offset_factor=1)
+        Y = T.match_buffer(y, (WORDS, NIBBLES_OF_A_WORD), "uint8", offset_factor=1)
+        with T.sblock("root"):
+            T.reads(X[0:WORDS])
+            T.writes(Y[0:WORDS, 0:NIBBLES_OF_A_WORD])
+            for word in range(WORDS):
+                for i in range(NIBBLES_OF_A_WORD):
+                    with T.sblock("nibble"):
+                        vw, vi = T.axis.remap("SS", [word, i])
+                        Y[vw, vi] = nibble(X[vw], vi)
+    # fmt: on
+
+    return meaning
 
 
-@T.prim_func(s_tir=True)
-def _instruction(x: T.handle, y: T.handle) -> None:
+def _instruction() -> Any:
     """The bytes doubled in width, then either half of them in its place."""
-    X = T.match_buffer(x, (WORDS,), "int32", offset_factor=1)
-    Y = T.match_buffer(y, (WORDS, NIBBLES_OF_A_WORD), "uint8", offset_factor=1)
-    with T.sblock("root"):
-        T.reads(X[0:WORDS])
-        T.writes(Y[0:WORDS, 0:NIBBLES_OF_A_WORD])
-        Y.vstore([0, 0], _spread(X.vload([0], "int32x2")))
-# fmt: on
 
+    # fmt: off
+    @T.prim_func(s_tir=True)
+    def instruction(x: T.handle, y: T.handle) -> None:
+        X = T.match_buffer(x, (WORDS,), "int32", offset_factor=1)
+        Y = T.match_buffer(y, (WORDS, NIBBLES_OF_A_WORD), "uint8", offset_factor=1)
+        with T.sblock("root"):
+            T.reads(X[0:WORDS])
+            T.writes(Y[0:WORDS, 0:NIBBLES_OF_A_WORD])
+            Y.vstore([0, 0], _spread(X.vload([0], "int32x2")))
+    # fmt: on
 
-register_intrinsic(NIBBLES, _meaning, _instruction)
+    return instruction

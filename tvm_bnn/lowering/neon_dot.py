@@ -9,6 +9,7 @@ Cortex-A72 starts one of either every cycle, for they go to different pipes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tvm_bnn._tvm import T, llvm_call, register_intrinsic
@@ -33,8 +34,8 @@ class ByteDot:
 
     @property
     def intrinsic(self) -> str:
-        """The name of the tensor intrinsic."""
-        return f"tvm_bnn.neon_dot.{self.together}.{self.dtype}"
+        """The name of the tensor intrinsic, which is registered by asking for it."""
+        return _registered(self)
 
 
 PAIRS, QUADS, UNSIGNED_QUADS = ByteDot(2, 8), ByteDot(4, 4), ByteDot(4, 4, "uint8")
@@ -43,6 +44,13 @@ PAIRS, QUADS, UNSIGNED_QUADS = ByteDot(2, 8), ByteDot(4, 4), ByteDot(4, 4, "uint
 def byte_dot(target: Target) -> ByteDot:
     """What the target has for signed bytes."""
     return QUADS if "asimddp" in target.requires else PAIRS
+
+
+@cache
+def _registered(dot: ByteDot) -> str:
+    name = f"tvm_bnn.neon_dot.{dot.together}.{dot.dtype}"
+    register_intrinsic(name, _meaning(dot), _pairs() if dot == PAIRS else _quads(dot))
+    return name
 
 
 def _meaning(dot: ByteDot) -> Any:
@@ -75,19 +83,23 @@ def _pair_sums(activations: Any, weights: Expr) -> Expr:
     return llvm_call("int32x4", "llvm.aarch64.neon.saddlp", products)
 
 
-# fmt: off
-@T.prim_func(s_tir=True)
-def _pairs(a: T.handle, b: T.handle, c: T.handle) -> None:
+def _pairs() -> Any:
     """Two bytes in all lanes; either half of the weights has a register of sums."""
-    A = T.match_buffer(a, (2,), "int8", offset_factor=1)
-    B = T.match_buffer(b, (8, 2), "int8", offset_factor=1)
-    C = T.match_buffer(c, (8,), "int32", offset_factor=1, scope="local")
-    with T.sblock("root"):
-        T.reads(C[0:8], A[0:2], B[0:8, 0:2])
-        T.writes(C[0:8])
-        C.vstore([0], C.vload([0], "int32x4") + _pair_sums(A, B.vload([0, 0], "int8x8")))
-        C.vstore([4], C.vload([4], "int32x4") + _pair_sums(A, B.vload([4, 0], "int8x8")))
-# fmt: on
+
+    # fmt: off
+    @T.prim_func(s_tir=True)
+    def instruction(a: T.handle, b: T.handle, c: T.handle) -> None:
+        A = T.match_buffer(a, (2,), "int8", offset_factor=1)
+        B = T.match_buffer(b, (8, 2), "int8", offset_factor=1)
+        C = T.match_buffer(c, (8,), "int32", offset_factor=1, scope="local")
+        with T.sblock("root"):
+            T.reads(C[0:8], A[0:2], B[0:8, 0:2])
+            T.writes(C[0:8])
+            C.vstore([0], C.vload([0], "int32x4") + _pair_sums(A, B.vload([0, 0], "int8x8")))
+            C.vstore([4], C.vload([4], "int32x4") + _pair_sums(A, B.vload([4, 0], "int8x8")))
+    # fmt: on
+
+    return instruction
 
 
 def _quads(dot: ByteDot) -> Any:
@@ -113,7 +125,3 @@ def _quads(dot: ByteDot) -> Any:
     # fmt: on
 
     return instruction
-
-
-for _dot, _instruction in ((PAIRS, _pairs), (QUADS, _quads(QUADS)), (UNSIGNED_QUADS, _quads(UNSIGNED_QUADS))):
-    register_intrinsic(_dot.intrinsic, _meaning(_dot), _instruction)

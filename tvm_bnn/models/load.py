@@ -5,17 +5,20 @@ from __future__ import annotations
 import colorsys
 import importlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from tvm_bnn.data.classes import ClassInfo
 from tvm_bnn.errors import UsageError
-from tvm_bnn.models.checkpoint import load_checkpoint
+from tvm_bnn.models.checkpoint import read_checkpoint
 from tvm_bnn.models.config import STRIDE, Size, check_size
 from tvm_bnn.models.presets import preset
 from tvm_bnn.models.untrained import untrained_network
+from tvm_bnn.models.weights import shipped
 from tvm_bnn.nn import IntegerNetwork, Step, freeze
 from tvm_bnn.nn.calibration import synthetic_pictures
 from tvm_bnn.ops import Labels
@@ -37,6 +40,7 @@ class LoadedModel:
         classes: by label; empty where the network yields no labels.
         network: frozen.
         trained: False where weights are random because the preset was not trained.
+        trained_on: what it was trained on, in a few words; empty where nothing is known of that.
     """
 
     name: str
@@ -45,39 +49,54 @@ class LoadedModel:
     classes: tuple[ClassInfo, ...]
     network: IntegerNetwork
     trained: bool
+    trained_on: str = ""
 
 
-def load(model: str, *, width: str = "S", input_size: Size | None = None, seed: int = 0) -> LoadedModel:
+def load(model: str, *, width: str = "S", input_size: Size | None = None, seed: int | None = None) -> LoadedModel:
     """Load a model by name.
 
     Args:
-        model: a preset (untrained, seeded weights), the path of a checkpoint, or ``package.module:factory``, where
-            ``factory()`` gives a torch network; modules are also looked for in the current folder.
+        model: a preset, the path of a checkpoint, or ``package.module:factory``, where ``factory()`` gives a torch
+            network; modules are also looked for in the current folder.
         width: S, M or L, for presets.
         input_size: (H, W); by default the model's own.
-        seed: of a preset's weights.
+        seed: of a preset's weights, which are then untrained; without one they are the trained ones that travel
+            with the package, or seeded with 0 where there are none.
 
     Raises:
         UsageError: unknown model or width, an unusable file or factory, a network that cannot be frozen, or an input
             size that is no multiple of the network's stride.
     """
     if model.endswith(_CHECKPOINT_SUFFIX):
-        return _from_checkpoint(model, input_size)
+        return _from_checkpoint(Path(model).stem, Path(model), input_size)
     if ":" in model:
         return _from_factory(model, input_size)
     config = preset(model, width)
+    file = shipped(model, width)
+    if seed is None and file.exists():
+        return _from_checkpoint(model, file, input_size or config.input_size)
     size = input_size or config.input_size
     check_size(size, STRIDE)
-    network = freeze(*untrained_network(config, seed))
+    network = freeze(*untrained_network(config, seed or 0))
     return LoadedModel(model, width, size, config.classes, network, trained=False)
 
 
-def _from_checkpoint(path: str, input_size: Size | None) -> LoadedModel:
-    network, calibration = load_checkpoint(path)
-    config = network.config
+def _from_checkpoint(name: str, path: Path, input_size: Size | None) -> LoadedModel:
+    checkpoint = read_checkpoint(path)
+    config = checkpoint.network.config
     size = input_size or config.input_size
     check_size(size, STRIDE)
-    return LoadedModel(Path(path).stem, config.width, size, config.classes, freeze(network, calibration), trained=True)
+    network = freeze(checkpoint.network, checkpoint.calibration)
+    told = _told(checkpoint.trained_on)
+    return LoadedModel(name, config.width, size, config.classes, network, trained=True, trained_on=told)
+
+
+def _told(trained_on: Mapping[str, Any]) -> str:
+    if not trained_on:
+        return ""
+    height, width = trained_on["size"]
+    text = f"{trained_on['data']} {height}x{width}, {trained_on['steps']} steps"
+    return f"{text}: generated scenes, not real pictures" if trained_on["generated"] else text
 
 
 def _from_factory(model: str, input_size: Size | None) -> LoadedModel:

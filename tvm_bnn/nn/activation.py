@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tvm_bnn.nn.precision import full_precision
 from tvm_bnn.nn.quantise import uint8_values
 from tvm_bnn.nn.sign import per_channel
 from tvm_bnn.ops.epilogue import SLOPE_FRACTION_BITS, SLOPE_LIMIT
@@ -30,9 +31,9 @@ class RPReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Activate ``x``."""
-        distance = x - per_channel(self.knee, x)
-        slope = per_channel(self.slope.clamp(-LARGEST_SLOPE, LARGEST_SLOPE), x)
-        return torch.where(distance > 0, distance, slope * distance) + per_channel(self.offset, x)
+        slope = self.slope.clamp(-LARGEST_SLOPE, LARGEST_SLOPE)
+        with full_precision(x):
+            return torch.prelu(x - per_channel(self.knee, x), slope) + per_channel(self.offset, x)
 
 
 class Uint8Activation(nn.Module):

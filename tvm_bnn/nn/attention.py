@@ -16,6 +16,7 @@ from torch.nn import functional
 from tvm_bnn.errors import UsageError
 from tvm_bnn.nn.anchors import PYRAMID, AnchorPool
 from tvm_bnn.nn.gate import ChannelGate
+from tvm_bnn.nn.precision import full_precision
 from tvm_bnn.nn.quantise import ActivationCodes, round_half_up
 from tvm_bnn.nn.sign import BinarySign
 from tvm_bnn.nn.twin import convolution
@@ -68,6 +69,11 @@ class AnchorAttention(nn.Module):
         Returns:
             [N, Cv, H, W].
         """
+        # Few products, and weights that are told apart by small differences.
+        with full_precision(query):
+            return self._mixed(query, key, value)
+
+    def _mixed(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         queries, keys = self.query_quantiser(query).flatten(2), self.key_quantiser(key).flatten(2)
         values = self.value_quantiser(value).flatten(2)
         scores = self.temperature * torch.einsum("ncp,ncs->nps", queries, keys)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.nn.quantise import ActivationCodes
-from tvm_bnn.nn.sign import BinarySign, initial_scale, weight_codes, weight_levels
+from tvm_bnn.nn.sign import BinarySign, initial_scale, weight_codes
 
 
 class BinaryLayer(nn.Module):
@@ -56,10 +56,6 @@ class BinaryLayer(nn.Module):
     def activation_bits(self) -> int:
         """Bits of the input."""
         return self.quantiser.bits
-
-    def levels(self) -> Tensor:
-        """The integers that the weights stand for, in floating point, with a gradient."""
-        return weight_levels(self.weight, self.scale, self.weight_bits)
 
     def codes(self) -> Tensor:
         """Codes of the weights, int32."""

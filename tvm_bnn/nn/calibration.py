@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 _OCTAVES = 5
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """What a network's values were like on some pictures: all that freezing has to know of these.
+
+    Attributes:
+        shape: of the pictures, [N, C, H, W].
+        values: the largest magnitude of every value, by its name in the traced network.
+    """
+
+    shape: tuple[int, int, int, int]
+    values: Mapping[str, float]
 
 
 @contextmanager

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from torch import Tensor
-from torch.nn import functional
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.nn.binary import BinaryLayer
-from tvm_bnn.nn.sign import per_channel
+from tvm_bnn.nn.product import Window, scaled_convolution
 
 
 class BinaryConv2d(BinaryLayer):
@@ -73,9 +72,9 @@ class BinaryConv2d(BinaryLayer):
     def forward(self, x: Tensor) -> Tensor:
         """Quantise, pad, convolve as integers, scale."""
         fill = 2.0**self.activation_bits - 1 if self.pad_value == "one" else 0.0
-        padded = functional.pad(self.quantiser(x), [self.padding] * 4, value=fill)
-        sums = functional.conv2d(padded, self.levels(), stride=self.stride, dilation=self.dilation, groups=self.groups)
-        return sums * per_channel(self.unit(), sums)
+        padded = self.quantiser.padded(x, self.padding, fill)
+        window = Window(self.weight_bits, self.stride, self.dilation, self.groups)
+        return scaled_convolution(padded, self.weight, self.scale, self.unit(), window)
 
 
 def resolve_padding(padding: int | Literal["same"], kernel_size: int, dilation: int = 1) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional
 
 from tvm_bnn.nn.binary import BinaryLayer
+from tvm_bnn.nn.product import Window, scaled_convolution
 
 
 class BinaryLinear(BinaryLayer):
@@ -33,4 +33,6 @@ class BinaryLinear(BinaryLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Quantise, multiply as integers, scale."""
-        return functional.linear(self.quantiser(x), self.levels()) * self.unit()
+        # A convolution over a map of one pixel.
+        pixel, weight = self.quantiser.padded(x, 0, 0.0)[..., None, None], self.weight[..., None, None]
+        return scaled_convolution(pixel, weight, self.scale, self.unit(), Window(self.weight_bits)).flatten(1)

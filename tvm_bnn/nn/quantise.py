@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tvm_bnn.errors import UsageError
+from tvm_bnn.nn.precision import product_dtype
 
 INT8_LIMIT = 127
 """Largest magnitude of an int8 weight: symmetric, -128 is not used."""
@@ -70,6 +72,10 @@ class ActivationCodes(nn.Module):
             return 2 * round_half_up(((x / self.step + top) / 2).clamp(0, top)) - top
         return round_half_up((x / self.step).clamp(0, top))
 
+    def padded(self, x: Tensor, padding: int, fill: float) -> Tensor:
+        """Integers of a map with ``padding`` rows and columns of ``fill`` on every side."""
+        return functional.pad(self(x), [padding] * 4, value=fill).to(product_dtype(x))
+
 
 def int8_scale(weight: Tensor) -> Tensor:
     """Value of one unit of the int8 weights: the least power of two that fits the largest weight.
@@ -85,6 +91,23 @@ def int8_levels(weight: Tensor) -> Tensor:
     return round_half_up(weight / int8_scale(weight)).clamp(-INT8_LIMIT, INT8_LIMIT)
 
 
+class _Uint8Values(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return (x / UINT8_STEP).clamp_(0, 255).add_(0.5).floor_().mul_(UINT8_STEP)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        numbers = torch.finfo(x.dtype)
+        # Hardtanh lets nothing pass at its limits, so they are just beyond the range.
+        limit = 255 * UINT8_STEP * (1 + numbers.eps)
+        passed: Tensor = torch.ops.aten.hardtanh_backward(gradient, x, -numbers.tiny, limit)
+        return passed
+
+
 def uint8_values(x: Tensor) -> Tensor:
     """``x`` clamped to 0 .. 255 steps of :data:`UINT8_STEP` and rounded to whole steps; gradient 0 outside."""
-    return round_half_up((x / UINT8_STEP).clamp(0, 255)) * UINT8_STEP
+    result: Tensor = _Uint8Values.apply(x)  # type: ignore[no-untyped-call]
+    return result

@@ -76,5 +76,6 @@ class RealConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve with whole weights, scale, add the bias."""
         levels = int8_levels(self.weight)
-        sums = functional.conv2d(x.to(levels.dtype), levels, stride=self.stride, padding=self.padding) * self.unit()
-        return sums if self.bias is None else sums + self.bias.view(1, -1, 1, 1)
+        sums = functional.conv2d(x.to(levels.dtype), levels, stride=self.stride, padding=self.padding)
+        scaled = sums.to(levels.dtype) * self.unit()
+        return scaled if self.bias is None else scaled + self.bias.view(1, -1, 1, 1)

@@ -6,8 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-_SMALLEST_SCALE = 1e-8
+from tvm_bnn.nn.precision import product_dtype
+
+SMALLEST_SCALE = 1e-8
+"""Scales count by magnitude, and as at least this where something is divided by them."""
 
 
 def per_channel(parameter: Tensor, x: Tensor) -> Tensor:
@@ -17,19 +21,43 @@ def per_channel(parameter: Tensor, x: Tensor) -> Tensor:
 
 class _Sign(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return (x >= 0).to(x.dtype) * 2 - 1
+    def forward(ctx: Any, x: Tensor, shift: Tensor, padding: int, fill: float) -> Tensor:
+        ctx.save_for_backward(x, shift)
+        ctx.padding = padding
+        signs = _signs(x, per_channel(shift, x)).to(product_dtype(x))
+        return functional.pad(signs, [padding] * 4, value=fill) if padding else signs
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return gradient * (2 - 2 * x.abs()).clamp_min(0)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        x, shift = ctx.saved_tensors
+        if ctx.padding:
+            gradient = gradient[..., ctx.padding : -ctx.padding, ctx.padding : -ctx.padding]
+        # In place: maps are larger than caches, and every pass over one costs as much as the whole arithmetic.
+        distance = (x - per_channel(shift, x)).abs_()
+        slope = torch.add(distance.new_tensor(2), distance, alpha=-2, out=distance).clamp_min_(0)
+        passed = slope.mul_(gradient)
+        return passed, -passed.sum([axis for axis in range(x.dim()) if axis != 1]), None, None
 
 
-def sign(x: Tensor) -> Tensor:
-    """+1 where ``x`` >= 0, else -1; the gradient is 2 - 2 |x| on |x| < 1 and 0 elsewhere (Bi-Real Net, eq. 5)."""
-    result: Tensor = _Sign.apply(x)  # type: ignore[no-untyped-call]
+def _signs(x: Tensor, threshold: Tensor | float) -> Tensor:
+    """+1 where ``x`` >= ``threshold``, else -1, in the type of ``x``."""
+    # Written as numbers at once: torch is many times slower by way of booleans.
+    signs = torch.ge(x, threshold, out=torch.empty_like(x))
+    return torch.add(signs.new_tensor(-1), signs, alpha=2, out=signs)
+
+
+def sign(x: Tensor, shift: Tensor, padding: int = 0, fill: float = 1.0) -> Tensor:
+    """+1 where ``x`` [N, C, ...] >= ``shift`` [C], else -1, in the type that products are computed in.
+
+    The gradient is 2 - 2 |x - shift| on |x - shift| < 1 and 0 elsewhere (Bi-Real Net, eq. 5).
+
+    Args:
+        x: real.
+        shift: thresholds.
+        padding: rows and columns of ``fill`` on every side of maps [N, C, H, W].
+        fill: what the padding holds.
+    """
+    result: Tensor = _Sign.apply(x, shift, padding, fill)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -61,10 +89,15 @@ class BinarySign(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Signs of ``x``."""
-        distance = x - per_channel(self.shift, x)
+        return self.padded(x, 0, 1.0)
+
+    def padded(self, x: Tensor, padding: int, fill: float) -> Tensor:
+        """Signs of a map with ``padding`` rows and columns of ``fill`` on every side."""
+        signs = sign(x, self.shift, padding, fill)
         if self.softness == 0:
-            return sign(distance)
-        return torch.lerp(sign(distance), distance, self.softness)
+            return signs
+        distance = functional.pad(x - per_channel(self.shift, x), [padding] * 4 if padding else [], value=fill)
+        return torch.lerp(signs, distance.to(signs.dtype), self.softness)
 
 
 def weight_codes(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
@@ -74,31 +107,15 @@ def weight_codes(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
     """
     if bits == 1:
         return (weight >= 0).to(weight.dtype)
-    unit = scale.abs().clamp_min(_SMALLEST_SCALE).view(-1, *[1] * (weight.dim() - 1))
+    unit = scale.abs().clamp_min(SMALLEST_SCALE).view(-1, *[1] * (weight.dim() - 1))
     return (torch.floor(weight / (2 * unit)) + 2 ** (bits - 1)).clamp(0, 2**bits - 1)
 
 
-class _WeightLevels(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, scale: Tensor, bits: int) -> Tensor:
-        ctx.save_for_backward(weight, scale)
-        return 2 * weight_codes(weight, scale, bits) - (2**bits - 1)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        weight, scale = ctx.saved_tensors
-        unit = scale.abs().clamp_min(_SMALLEST_SCALE).view(-1, *[1] * (weight.dim() - 1))
-        return gradient / unit * (weight.abs() <= 1), None, None
-
-
 def weight_levels(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
-    """The odd integers that weights [O, ...] of ``bits`` bits stand for, in the dtype of ``weight``.
-
-    Whoever multiplies the result of a layer by ``scale`` thereby trains ``scale``. The gradient that reaches
-    ``weight`` is that of the scaled levels, passed through where |weight| <= 1 and 0 elsewhere (as in ReActNet).
-    """
-    result: Tensor = _WeightLevels.apply(weight, scale, bits)  # type: ignore[no-untyped-call]
-    return result
+    """The odd integers that weights [O, ...] of ``bits`` bits stand for, in the dtype of ``weight``; no gradient."""
+    if bits == 1:
+        return _signs(weight.detach(), 0)
+    return 2 * weight_codes(weight.detach(), scale.detach(), bits) - (2**bits - 1)
 
 
 def initial_scale(weight: Tensor, bits: int) -> Tensor:

@@ -55,13 +55,17 @@ def measure(compiled: Compiled, *, warmup: int, repeat: int, seed: int = 0) -> L
     picture = tensor(np.random.default_rng(seed).integers(0, 256, compiled.input_shape, np.uint8))
     plain, observed = (machine(compiled.executable, tiles=compiled.tiles) for _ in range(2))
     main = plain["main"]
-    kernels = [step.function if isinstance(step, Placed) else None for step in compiled.steps]
-    stopwatch = Stopwatch(kernels, compiled.ordinary)
+    stopwatch = Stopwatch(kernels_of(compiled), compiled.ordinary)
     observed.set_instrument(stopwatch.instrument)
     with on_threads(compiled.threads):
         passes = [(_pass(main, picture), stopwatch.split(observed["main"], picture)) for _ in range(warmup + repeat)]
     kept = passes[warmup:]
     return Latencies(np.array([split for _, split in kept]), np.array([total for total, _ in kept]))
+
+
+def kernels_of(compiled: Compiled) -> list[str | None]:
+    """The function of every step in the order of execution; None for one of ordinary operators."""
+    return [step.function if isinstance(step, Placed) else None for step in compiled.steps]
 
 
 def _pass(main: Any, picture: Any) -> float:
@@ -70,11 +74,32 @@ def _pass(main: Any, picture: Any) -> float:
     return (time.perf_counter_ns() - began) * _NANOSECONDS
 
 
-class Stopwatch:
-    """Times the steps of one pass.
+def places(kernels: Sequence[str | None], ordinary: Collection[str], calls: Sequence[str]) -> list[int]:
+    """Of every call the step that it belongs to.
 
     The same function may serve several kernels, so a kernel is known by its place in the order of calls. Ordinary
     functions belong to the ordinary step that comes next, or to the last one where none does.
+
+    Args:
+        kernels: as :func:`kernels_of` gives them.
+        ordinary: functions of ordinary operators.
+        calls: names of functions, in the order in which they were called.
+    """
+    wanted = [name for name in kernels if name is not None]
+    called = [name for name in calls if name not in ordinary]
+    assert called == wanted, f"expected calls of {wanted}, got {called}"
+    own = [place for place, name in enumerate(kernels) if name is not None]
+    others = [place for place, name in enumerate(kernels) if name is None]
+    found, done = list[int](), 0
+    for name in calls:
+        reached = own[done - 1] if done else -1
+        found.append(next((p for p in others if p > reached), others[-1]) if name in ordinary else own[done])
+        done += name not in ordinary
+    return found
+
+
+class Stopwatch:
+    """Times the steps of one pass.
 
     Args:
         kernels: the function of every kernel in the order of execution; None for a step of ordinary operators.
@@ -99,20 +124,8 @@ class Stopwatch:
         """Milliseconds of each step in one pass."""
         self._calls.clear()
         main(picture)
-        called = [name for name, _ in self._calls if name not in self._ordinary]
-        wanted = [name for name in self.kernels if name is not None]
-        assert called == wanted, f"expected calls of {wanted}, got {called}"
         times = [0.0] * len(self.kernels)
-        places = [place for place, name in enumerate(self.kernels) if name is not None]
-        done = 0
-        for name, nanoseconds in self._calls:
-            place = self._ordinary_place(places, done) if name in self._ordinary else places[done]
+        steps = places(self.kernels, self._ordinary, [name for name, _ in self._calls])
+        for place, (_, nanoseconds) in zip(steps, self._calls, strict=True):
             times[place] += nanoseconds * _NANOSECONDS
-            done += name not in self._ordinary
         return times
-
-    def _ordinary_place(self, places: list[int], done: int) -> int:
-        """Of the ordinary step that comes after so many kernels, or the last one."""
-        reached = places[done - 1] if done else -1
-        ordinary = [place for place, name in enumerate(self.kernels) if name is None]
-        return next((place for place in ordinary if place > reached), ordinary[-1])

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
+from tvm_bnn.profiling.clocks import Clocks
 from tvm_bnn.tuning.journal import Evidence
 from tvm_bnn.tuning.plan import Schedule
 
@@ -15,11 +16,21 @@ class _Part(BaseModel):
 
 
 class Device(_Part):
-    """The machine that was measured, or the core whose model it is."""
+    """The machine that was measured, or the core whose model it is.
+
+    Of a GPU the cores are its multiprocessors, and ``clocks`` are those right after the measurement.
+    """
 
     name: str
     architecture: str
     logical_cores: int
+    clocks: Clocks | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_clocks(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Nothing tells those of a CPU."""
+        written: dict[str, Any] = handler(self)
+        return {key: value for key, value in written.items() if key != "clocks" or value is not None}
 
 
 class Total(_Part):

@@ -8,10 +8,12 @@ import numpy as np
 
 from tvm_bnn.graph.phases import Compiled
 from tvm_bnn.models.load import LoadedModel
+from tvm_bnn.profiling.clocks import read_clocks
+from tvm_bnn.profiling.gpu_latency import measure_gpu
 from tvm_bnn.profiling.latency import Milliseconds, measure
 from tvm_bnn.profiling.model import Device, Profile, Total
 from tvm_bnn.profiling.operators import operator_profiles
-from tvm_bnn.targets import cpu_model, logical_cores
+from tvm_bnn.targets import cpu_model, find_gpu, logical_cores
 
 
 def profile(model: LoadedModel, compiled: Compiled, *, warmup: int, repeat: int, seed: int = 0) -> Profile:
@@ -24,7 +26,8 @@ def profile(model: LoadedModel, compiled: Compiled, *, warmup: int, repeat: int,
         repeat: passes that count.
         seed: of the picture.
     """
-    latencies = measure(compiled, warmup=warmup, repeat=repeat, seed=seed)
+    on_gpu = compiled.target.cuda is not None
+    latencies = (measure_gpu if on_gpu else measure)(compiled, warmup=warmup, repeat=repeat, seed=seed)
     return Profile(
         model=model.name,
         width=model.width,
@@ -32,12 +35,21 @@ def profile(model: LoadedModel, compiled: Compiled, *, warmup: int, repeat: int,
         target=compiled.target.name,
         threads=compiled.threads,
         evidence="measured",
-        device=Device(name=cpu_model(), architecture=platform.machine(), logical_cores=logical_cores()),
+        device=_gpu() if on_gpu else _cpu(),
         total=_total(latencies.total),
         operators=operator_profiles(
             compiled.steps, latencies.step_medians, compiled.target, compiled.threads, "measured"
         ),
     )
+
+
+def _cpu() -> Device:
+    return Device(name=cpu_model(), architecture=platform.machine(), logical_cores=logical_cores())
+
+
+def _gpu() -> Device:
+    gpu = find_gpu()
+    return Device(name=gpu.name, architecture=gpu.arch, logical_cores=gpu.multiprocessors, clocks=read_clocks())
 
 
 def _total(milliseconds: Milliseconds) -> Total:

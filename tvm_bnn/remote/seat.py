@@ -54,11 +54,14 @@ class Seat(Station):
             self._sit(request.target, avoid)
         self._uses, self._used = self._uses + 1, time.monotonic()
         try:
-            return self.call(measure, request.to_dict(), library)
+            result = self.call(measure, request.to_dict(), library)
         except TimeoutError:
             return self._late(request.target, avoid)
         except LostError as error:
             raise DroppedError(error.message, error.hint) from None
+        # What ran a bad candidate is not trusted with the next: its tensors may have been written over.
+        self.connected = "failure" not in result
+        return result
 
     def _late(self, target: str, avoid: Collection[Address]) -> Result:
         """A board that can be reached again had a point that takes too long; another one is gone."""

@@ -64,14 +64,15 @@ def _measured(session: Session, wanted: Request, library: Path, timeout: float) 
     placed = _placed(session, wanted, library, before)
     session.ask("threads", wanted.threads)
     kernel, tensors = session.load(library), [*placed.inputs[wanted.lowering], *placed.outputs]
-    mismatch = worker.compare(kernel, tensors, placed.outputs, problem)
-    if mismatch:
-        return {"failure": "wrong", "message": mismatch}
-    seconds = worker.time_point(kernel, session.device, wanted, tensors)
+    result = worker.checked(
+        kernel, tensors, placed.outputs, problem, lambda: worker.time_point(kernel, session.device, wanted, tensors)
+    )
     after = session.state()
     session.within(None)
     slowed = throttled(before, after)
-    return {"throttled": slowed} if slowed else {"run_secs": seconds, "board": session.summary(before, after)}
+    if "failure" in result:
+        return result
+    return {"throttled": slowed} if slowed else result | {"board": session.summary(before, after)}
 
 
 def _placed(session: Session, wanted: Request, library: Path, state: Mapping[str, Any]) -> _OnBoard:

@@ -16,6 +16,15 @@ FOLDER = "comparison"
 
 
 @dataclass(frozen=True)
+class Absent:
+    """A target that has no figures, and why."""
+
+    name: str
+    description: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Compared:
     """All profiles of one network; measured ones first, the fastest first within each evidence."""
 

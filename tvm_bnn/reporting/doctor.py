@@ -15,7 +15,7 @@ from tvm_bnn import __version__
 from tvm_bnn.deploy.link import INSTALL_COMPILER, cross_linker, cxx_compiler, install_linker
 from tvm_bnn.errors import TvmBnnError
 from tvm_bnn.estimation.mca import find_mca
-from tvm_bnn.targets import cpu_model, logical_cores, resolve_host
+from tvm_bnn.targets import cpu_model, load, logical_cores, resolve_host
 from tvm_bnn.targets.calibration import COMMAND, read_calibration
 
 PINS = {"apache-tvm": "0.27.0.post1", "apache-tvm-ffi": "0.1.14.post1", "torch": "2.13.0"}
@@ -78,6 +78,7 @@ def examine() -> Iterator[Check]:
     yield _python()
     yield Check("machine", True, f"{cpu_model()}, {logical_cores()} cores, {platform.system()} {platform.machine()}")
     yield _target()
+    yield _gpu()
     for package, version in PINS.items():
         yield _pinned(package, version)
     for package, (least, beyond) in RANGES.items():
@@ -113,6 +114,16 @@ def _target() -> Check:
     except TvmBnnError as error:
         return Check("target cpu", False, error.message, error.hint or "")
     return Check("target cpu", True, f"{target.name}: {target.description}")
+
+
+def _gpu() -> Check:
+    """What only some work needs: its absence is no fault."""
+    name = "target cuda"
+    try:
+        target = load("cuda")
+    except TvmBnnError as error:
+        return Check(name, True, error.message, error.hint or "")
+    return Check(name, True, f"{target.name}: {target.description}")
 
 
 def _version(package: str) -> str | None:

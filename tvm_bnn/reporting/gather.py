@@ -11,7 +11,7 @@ from tvm_bnn.models.presets import PRESETS
 from tvm_bnn.ops import Operator
 from tvm_bnn.profiling.model import Profile
 from tvm_bnn.reporting.facts import NetworkFacts, network_facts
-from tvm_bnn.reporting.instructions import Mix, instruction_mixes
+from tvm_bnn.reporting.kernels import Kernel, compiled_kernels
 from tvm_bnn.reporting.material import Chapter
 from tvm_bnn.reporting.trials import read_trials, tuning_curves
 from tvm_bnn.targets import Target, cpu_model
@@ -29,7 +29,7 @@ class Sources:
     Attributes:
         book: records of the target.
         journal: of its work dir, whether there is one or not.
-        instructions: whether kernels are compiled and their instructions counted.
+        instructions: whether kernels are compiled, for their schedules and their instructions.
     """
 
     book: RecordBook
@@ -81,10 +81,10 @@ def chapter(
     facts = network_facts(model, chosen)
     labels = {plan.operator.signature: plan.operator.label() for plan in facts.plans.values()}
     curves = tuning_curves(read_trials(sources.journal), labels, profile.evidence)
-    return Chapter(profile, target, facts, verification, tuple(curves), _mixes(facts, target, profile, sources))
+    return Chapter(profile, target, facts, verification, tuple(curves), _kernels(facts, target, profile, sources))
 
 
-def _mixes(facts: NetworkFacts, target: Target, profile: Profile, sources: Sources) -> dict[str, Mix]:
+def _kernels(facts: NetworkFacts, target: Target, profile: Profile, sources: Sources) -> tuple[Kernel, ...]:
     if not sources.instructions or target.kind != "cpu":
-        return {}
-    return instruction_mixes(facts.plans, target, profile.threads)
+        return ()
+    return compiled_kernels(facts.plans, target, profile.threads)

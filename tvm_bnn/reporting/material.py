@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from tvm_bnn.errors import UsageError
 from tvm_bnn.profiling.model import OperatorProfile, Profile
 from tvm_bnn.reporting.charts.curves import Curve
 from tvm_bnn.reporting.facts import NetworkFacts
-from tvm_bnn.reporting.instructions import Mix
+from tvm_bnn.reporting.kernels import Kernel
 from tvm_bnn.targets import Target
 from tvm_bnn.verification.model import Verification
 
@@ -31,7 +31,7 @@ class Chapter:
         facts: of the network; None where only the profile is at hand.
         verification: of its attention; None where it was not verified.
         curves: of tuning; empty without a journal.
-        mixes: vector instructions by operator; empty where they were not asked for.
+        kernels: compiled and read; empty where that was not asked for.
     """
 
     profile: Profile
@@ -39,7 +39,7 @@ class Chapter:
     facts: NetworkFacts | None = None
     verification: Verification | None = None
     curves: tuple[Curve, ...] = ()
-    mixes: Mapping[str, Mix] = field(default_factory=dict)
+    kernels: tuple[Kernel, ...] = ()
 
     @property
     def network(self) -> str:

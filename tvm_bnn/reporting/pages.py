@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from tvm_bnn import __version__
 from tvm_bnn.reporting import svg
-from tvm_bnn.reporting.comparison import Compared
+from tvm_bnn.reporting.comparison import Absent, Compared
 from tvm_bnn.reporting.labels import count, percent, size
 from tvm_bnn.reporting.palette import variables
 from tvm_bnn.reporting.views import View
@@ -29,7 +29,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = (count, milliseconds, number, percent, plural, size, spread, times)
+    words = (breakable, count, milliseconds, number, percent, plural, size, spread, times)
     environment.globals.update({word.__name__: word for word in words})
     environment.globals.update(
         palette=Markup(variables()),
@@ -41,6 +41,11 @@ def _environment() -> Environment:
     return environment
 
 
+def breakable(name: str) -> Markup:
+    """A dotted name as HTML that may go on in a new line after each dot."""
+    return Markup(".<wbr>").join(name.split("."))
+
+
 def target_page(views: Sequence[View]) -> str:
     """The page of one target: a chapter a network.
 
@@ -50,8 +55,8 @@ def target_page(views: Sequence[View]) -> str:
     return _environment().get_template("target.html").render(views=views, target=views[0].chapter.target)
 
 
-def comparison_page(views: Sequence[View], networks: Sequence[Compared]) -> str:
-    """The page over all targets and networks."""
+def comparison_page(views: Sequence[View], networks: Sequence[Compared], absent: Sequence[Absent]) -> str:
+    """The page over all targets and networks, and what there is no figure of."""
     targets = {view.chapter.target.name: view.chapter.target for view in views}
     page = _environment().get_template("comparison.html")
-    return page.render(views=views, networks=networks, targets=list(targets.values()))
+    return page.render(views=views, networks=networks, targets=list(targets.values()), absent=absent)

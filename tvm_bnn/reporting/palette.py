@@ -6,7 +6,7 @@ darker or lighter until every mark has a contrast of 3 : 1 with its paper and ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 PAPER, INK, MUTED, GRID, ACCENT = "paper", "ink", "muted", "grid", "accent"
 
@@ -74,9 +74,9 @@ def family(kind: str) -> str:
     return _FAMILY_OF_KIND.get(kind, "ordinary")
 
 
-def variables() -> str:
-    """Both palettes as CSS: variables of the root, dark ones where the reader's system is dark."""
-    light, dark = ("".join(f"--{role}:{colour};" for role, colour in colours.items()) for colours in (LIGHT, DARK))
+def variables(used: Collection[str] = tuple(LIGHT)) -> str:
+    """The roles of both palettes as CSS: variables of the root, dark ones where the reader's system is dark."""
+    light, dark = ("".join(f"--{role}:{colours[role]};" for role in used) for colours in (LIGHT, DARK))
     return f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tvm_bnn.profiling.model import OperatorProfile
+from tvm_bnn.reporting.charts import WIDE
 from tvm_bnn.reporting.charts.bars import Bar, Row, bar_chart
 from tvm_bnn.reporting.charts.curves import curve_chart, mean_curve
+from tvm_bnn.reporting.charts.legend import add_legend
 from tvm_bnn.reporting.charts.memory import Moment, memory_chart
 from tvm_bnn.reporting.charts.roofline import Peak, Point, Roofs, roofline
 from tvm_bnn.reporting.drawing import Drawing
-from tvm_bnn.reporting.gains import Gain, gains
+from tvm_bnn.reporting.facts import NetworkFacts
+from tvm_bnn.reporting.gains import Gain, gains, totals
 from tvm_bnn.reporting.labels import count, percent, size
 from tvm_bnn.reporting.material import Chapter
-from tvm_bnn.reporting.palette import ACCENT, family
+from tvm_bnn.reporting.palette import ACCENT, FAMILIES, family
 from tvm_bnn.reporting.widths import Share, shares
 from tvm_bnn.reporting.words import faster, milliseconds, times
 
@@ -23,6 +26,12 @@ MOST_ROWS = 24
 
 MOST_GAINS = 12
 """Tuned operators that are shown."""
+
+_MOST_NAMED = 5
+"""Operators whose names stand in a roofline: those that lose most time against the limit."""
+
+_LEAST_GAIN = 1e-3
+"""Of the time before tuning: what is less is no gain that anyone sees."""
 
 _SPEEDS = {
     "binary_gops_per_core": "1x1 bit",
@@ -37,19 +46,38 @@ _BANDWIDTHS = {"cache_gbytes_per_s": "cache", "memory_gbytes_per_s": "memory"}
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of any width; ``name`` is that of its files."""
+    """A picture of any width.
+
+    Attributes:
+        name: of its files.
+        told: what it shows, in words.
+        draw: for a width.
+        families: whose colours it has, for a legend.
+        folded: whether pages fold it away; it is then no PNG, which takes more room than all else.
+    """
 
     name: str
     told: str
     draw: Callable[[float], Drawing]
+    families: tuple[str, ...] = ()
+    folded: bool = False
+
+    def alone(self) -> Drawing:
+        """For a file of its own, with a legend."""
+        drawing = self.draw(WIDE)
+        if self.families:
+            add_legend(drawing, self.families)
+        return drawing
 
 
 def pictures(chapter: Chapter) -> Iterator[Picture]:
     """Those for which something is known."""
     if chapter.timed:
-        yield from _operators(chapter)
+        yield operators_picture(chapter)
+        if len(chapter.timed) > MOST_ROWS:
+            yield _others(chapter)
         yield _roofline(chapter)
-    if gained := [gain for gain in gains(chapter.facts) if gain.saved_ms > 0]:
+    if gained := visible_gains(chapter.facts):
         yield _gains(gained)
     if chapter.curves:
         yield _curves(chapter)
@@ -60,22 +88,38 @@ def pictures(chapter: Chapter) -> Iterator[Picture]:
         yield _widths(chapter)
 
 
-def _operators(chapter: Chapter) -> Iterator[Picture]:
-    """Bars of the slowest operators, then on the same scale those of the others."""
-    timed, hatched = chapter.timed, chapter.profile.evidence == "estimated"
-    rows = [
-        Row(f"{operator.name}  {operator.shape}", (_bar(operator, family(operator.kind), hatched),))
-        for operator in timed
-    ]
-    slowest, others, longest = rows[:MOST_ROWS], rows[MOST_ROWS:], rows[0].bars[0].value
+def operators_picture(chapter: Chapter, most: int = MOST_ROWS) -> Picture:
+    """Bars of the slowest operators, of those that have a time."""
+    rows, operators = _operator_rows(chapter)[:most], chapter.timed
     told = (
         f"Bars of the time of each operator, {chapter.profile.evidence}, the slowest first: "
-        f"{timed[0].name} takes {milliseconds(timed[0].median_ms)} of {milliseconds(chapter.profile.operators_ms)}."
+        f"{operators[0].name} takes {milliseconds(operators[0].median_ms)} of "
+        f"{milliseconds(chapter.profile.operators_ms)}."
     )
-    yield Picture("operators", told, lambda width: bar_chart(slowest, told, width))
-    if others:
-        rest = f"Bars of the time of the {len(others)} other operators, on the same scale."
-        yield Picture("others", rest, lambda width: bar_chart(others, rest, width, longest))
+    return Picture("operators", told, lambda width: bar_chart(rows, told, width), families_of(operators[:most]))
+
+
+def _others(chapter: Chapter) -> Picture:
+    """Bars of the other operators, on the same scale."""
+    rows = _operator_rows(chapter)
+    others, longest = rows[MOST_ROWS:], rows[0].bars[0].value
+    told = f"Bars of the time of the {len(others)} other operators, on the same scale."
+    families = families_of(chapter.timed[MOST_ROWS:])
+    return Picture("others", told, lambda width: bar_chart(others, told, width, longest), families, folded=True)
+
+
+def _operator_rows(chapter: Chapter) -> list[Row]:
+    hatched = chapter.profile.evidence == "estimated"
+    return [
+        Row(f"{operator.name}  {operator.shape}", (_bar(operator, family(operator.kind), hatched),))
+        for operator in chapter.timed
+    ]
+
+
+def families_of(operators: Sequence[OperatorProfile]) -> tuple[str, ...]:
+    """Families that occur, in the order of the palette."""
+    present = {family(operator.kind) for operator in operators}
+    return tuple(role for role in FAMILIES if role in present)
 
 
 def _bar(operator: OperatorProfile, role: str, hatched: bool) -> Bar:
@@ -85,6 +129,7 @@ def _bar(operator: OperatorProfile, role: str, hatched: bool) -> Bar:
 
 def _roofline(chapter: Chapter) -> Picture:
     ring = chapter.profile.evidence == "estimated"
+    named = {operator.name for operator in sorted(chapter.timed, key=_lost_ms, reverse=True)[:_MOST_NAMED]}
     points = [
         Point(
             macs=operator.binary_macs + operator.real_macs,
@@ -94,6 +139,7 @@ def _roofline(chapter: Chapter) -> Picture:
             ring=ring,
             told=f"{operator.name}: {milliseconds(operator.median_ms)}, "
             f"{percent(operator.roofline_fraction or 0.0)} of the roofline",
+            name=operator.name if operator.name in named else "",
         )
         for operator in chapter.timed
     ]
@@ -101,7 +147,13 @@ def _roofline(chapter: Chapter) -> Picture:
         f"Roofline of {chapter.target.name} on logarithmic axes: speed of each operator over operations per byte, "
         f"below the peaks of {chapter.profile.threads} cores."
     )
-    return Picture("roofline", told, lambda width: roofline(points, roofs(chapter), told, width))
+    families = families_of(chapter.timed)
+    return Picture("roofline", told, lambda width: roofline(points, roofs(chapter), told, width), families)
+
+
+def _lost_ms(operator: OperatorProfile) -> float:
+    """What an operator takes above the least time that the target could need."""
+    return (operator.median_ms or 0.0) * (1 - (operator.roofline_fraction or 0.0))
 
 
 def roofs(chapter: Chapter) -> Roofs:
@@ -115,6 +167,13 @@ def roofs(chapter: Chapter) -> Roofs:
         [Peak(name, value) for name, value in speeds],
         [Peak(f"{name} {count(value)} GB/s", value) for name, value in bands],
     )
+
+
+def visible_gains(facts: NetworkFacts | None) -> list[Gain]:
+    """Gains that can be seen beside the time of all tuned operators before tuning, the greatest first."""
+    found = gains(facts)
+    before, _ = totals(found)
+    return [gain for gain in found if gain.saved_ms > _LEAST_GAIN * before]
 
 
 def _gains(found: list[Gain]) -> Picture:
@@ -173,7 +232,8 @@ def _memory(chapter: Chapter) -> Picture:
     moments = [Moment(name, family(kinds.get(name, "")), alive) for name, alive in chapter.facts.alive.items()]
     most = max(moments, key=lambda moment: moment.nbytes)
     told = f"Bytes of maps that are alive while each operator runs: at most {size(most.nbytes)}, at {most.name}."
-    return Picture("memory", told, lambda width: memory_chart(moments, told, width))
+    families = families_of(chapter.profile.operators)
+    return Picture("memory", told, lambda width: memory_chart(moments, told, width), families)
 
 
 def _widths(chapter: Chapter) -> Picture:

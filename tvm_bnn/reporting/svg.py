@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from html import escape
 
-from tvm_bnn.reporting.drawing import Box, Dot, Drawing, Path, Shape, Text
+from tvm_bnn.reporting.drawing import MARGIN, TEXT, Box, Dot, Drawing, Path, Shape, Text
 from tvm_bnn.reporting.palette import LIGHT, PAPER, variables
 
 HATCH = (
@@ -13,12 +14,15 @@ HATCH = (
 )
 """Stripes of paper across a bar that is estimated; a page holds this definition once."""
 
+_HATCHED = "hatched"
+
 _FONT = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Liberation Sans',sans-serif"
 
 
-def roles_css() -> str:
-    """One class for every role, filled or stroked."""
-    return "".join(f".f-{role}{{fill:var(--{role})}}.s-{role}{{stroke:var(--{role});fill:none}}" for role in LIGHT)
+def roles_css(used: Collection[str] = tuple(LIGHT)) -> str:
+    """One class for every role, filled or stroked, one for stripes, and the usual size of text."""
+    roles = (f".f-{role}{{fill:var(--{role})}}.s-{role}{{stroke:var(--{role});fill:none}}" for role in used)
+    return f"{''.join(roles)}.{_HATCHED}{{fill:url(#hatch)}}svg text{{font-size:{_n(TEXT)}px}}"
 
 
 def inline(drawing: Drawing) -> str:
@@ -32,11 +36,14 @@ def inline(drawing: Drawing) -> str:
 
 def standalone(drawing: Drawing) -> str:
     """A file of its own, light or dark as the reader's system is."""
-    style = f"<style>{variables()}{roles_css()}text{{{_FONT}}}</style><defs>{HATCH}</defs>"
+    used = list(dict.fromkeys((PAPER, *(shape.role for shape in drawing.shapes))))
+    style = f"<style>{variables(used)}{roles_css(used)}text{{{_FONT}}}</style><defs>{HATCH}</defs>"
+    width, height = _n(drawing.width + 2 * MARGIN), _n(drawing.height + 2 * MARGIN)
+    corner = _n(-MARGIN)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(drawing.width)}" height="{_n(drawing.height)}" '
-        f'viewBox="0 0 {_n(drawing.width)} {_n(drawing.height)}" role="img" aria-label="{escape(drawing.told)}">'
-        f'{style}<rect width="100%" height="100%" class="f-{PAPER}"/>{_body(drawing)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="{corner} {corner} {width} {height}" role="img" aria-label="{escape(drawing.told)}">{style}'
+        f'<rect x="{corner}" y="{corner}" width="100%" height="100%" class="f-{PAPER}"/>{_body(drawing)}</svg>\n'
     )
 
 
@@ -58,8 +65,9 @@ def _shape(shape: Shape) -> str:
 
 def _box(box: Box) -> str:
     place = f'x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(box.height)}"'
-    stripes = f'<rect {place} fill="url(#hatch)"/><rect {place} class="s-{box.role}"/>' if box.hatched else ""
-    return f'<g>{_told(box.told)}<rect {place} class="f-{box.role}"/>{stripes}</g>'
+    stripes = f'<rect {place} class="s-{box.role} {_HATCHED}"/>' if box.hatched else ""
+    shapes = f'<rect {place} class="f-{box.role}"/>{stripes}'
+    return f"<g>{_told(box.told)}{shapes}</g>" if box.told else shapes
 
 
 def _dot(dot: Dot) -> str:
@@ -70,10 +78,8 @@ def _dot(dot: Dot) -> str:
 
 def _text(text: Text) -> str:
     anchor = f' text-anchor="{text.anchor}"' if text.anchor != "start" else ""
-    return (
-        f'<text x="{_n(text.x)}" y="{_n(text.y)}" font-size="{_n(text.size)}" class="f-{text.role}"{anchor}>'
-        f"{escape(text.text)}</text>"
-    )
+    size = f' style="font-size:{_n(text.size)}px"' if text.size != TEXT else ""
+    return f'<text x="{_n(text.x)}" y="{_n(text.y)}" class="f-{text.role}"{anchor}{size}>{escape(text.text)}</text>'
 
 
 def _told(text: str) -> str:

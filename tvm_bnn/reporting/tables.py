@@ -84,3 +84,12 @@ def to_json(document: Mapping[str, Any]) -> str:
         ValueError: a number that JSON does not know, such as infinity.
     """
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def to_compact_json(document: Mapping[str, Any]) -> str:
+    """The same in one line, for files that only programs read.
+
+    Raises:
+        ValueError: a number that JSON does not know, such as infinity.
+    """
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

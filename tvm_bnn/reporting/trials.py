@@ -7,11 +7,9 @@ from itertools import accumulate
 from pathlib import Path
 from statistics import median
 
-from pydantic import ValidationError
-
 from tvm_bnn.errors import UsageError
 from tvm_bnn.reporting.charts.curves import Curve
-from tvm_bnn.tuning.journal import Evidence, Trial
+from tvm_bnn.tuning.journal import Evidence, Trial, parse_trial
 
 
 def read_trials(path: Path) -> list[Trial]:
@@ -32,8 +30,8 @@ def read_trials(path: Path) -> list[Trial]:
 def _parsed(lines: Iterable[bytes]) -> Iterator[Trial]:
     for line in lines:
         try:
-            yield Trial.model_validate_json(line)
-        except ValidationError:
+            yield parse_trial(line)
+        except ValueError:
             continue
 
 

@@ -12,25 +12,32 @@ from tvm_bnn.models.presets import PRESETS
 from tvm_bnn.profiling.model import OperatorProfile, Profile
 from tvm_bnn.reporting.charts import NARROW, WIDE
 from tvm_bnn.reporting.gains import gains, totals
+from tvm_bnn.reporting.kernels import Kernel
 from tvm_bnn.reporting.labels import count, percent
 from tvm_bnn.reporting.material import Chapter
-from tvm_bnn.reporting.palette import FAMILIES, family
-from tvm_bnn.reporting.pictures import MOST_GAINS, MOST_ROWS, Picture, pictures, roofs
+from tvm_bnn.reporting.palette import FAMILIES
+from tvm_bnn.reporting.pictures import MOST_GAINS, MOST_ROWS, Picture, families_of, pictures, roofs, visible_gains
 from tvm_bnn.reporting.svg import inline
 from tvm_bnn.reporting.words import milliseconds, plural, verdict
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture in a page, for a desk and for a phone, as SVG."""
+    """A picture in a page, for a desk and for a phone, as SVG, and the kinds of files that it is beside the page."""
 
     wide: Markup
     narrow: Markup
+    files: tuple[str, ...]
 
 
 def shown(found: Sequence[Picture]) -> dict[str, Shown]:
     """Pictures by name."""
-    return {one.name: Shown(Markup(inline(one.draw(WIDE))), Markup(inline(one.draw(NARROW)))) for one in found}
+    return {
+        one.name: Shown(
+            Markup(inline(one.draw(WIDE))), Markup(inline(one.draw(NARROW))), ("svg",) if one.folded else ("svg", "png")
+        )
+        for one in found
+    }
 
 
 @dataclass(frozen=True)
@@ -73,8 +80,7 @@ class View:
     @property
     def families(self) -> list[tuple[str, str]]:
         """Colours that occur, and their names."""
-        present = {family(operator.kind) for operator in self.profile.operators}
-        return [(role, name) for role, name in FAMILIES.items() if role in present]
+        return [(role, FAMILIES[role]) for role in families_of(self.profile.operators)]
 
     @property
     def macs(self) -> int:
@@ -112,7 +118,7 @@ class View:
         return (
             f"Solid: peak speeds by bits, {speeds} Gop/s; dashed: bandwidths, of the cache at the left and of the "
             f"memory at the right. Both axes are logarithmic. The scale at the bottom is for operators that only move "
-            f"data. {self.peaks[:1].upper()}{self.peaks[1:]}."
+            f"data. Names: those that lose most time against the limit. {self.peaks[:1].upper()}{self.peaks[1:]}."
         )
 
     @property
@@ -128,7 +134,7 @@ class View:
     def tuning_caption(self) -> str:
         """Of the picture of gains."""
         found = gains(self.chapter.facts)
-        gained = [gain for gain in found if gain.saved_ms > 0]
+        gained = visible_gains(self.chapter.facts)
         before, after = totals(found)
         taken = "/".join(sorted({gain.evidence for gain in found}))
         threads = "/".join(str(amount) for amount in sorted({gain.threads for gain in found}))
@@ -137,7 +143,7 @@ class View:
             f"The default arrangement of each operator, grey, and the one that was kept, blue, in one picture; from "
             f"records: {taken}, threads: {threads}, kernels alone. All {len(found)} tuned operators: "
             f"{milliseconds(before)} before, {milliseconds(after)} after."
-            + (f" For {kept} of them the default is the best that was found." if kept else "")
+            + (f" For {kept} of them nothing better than the default was found, or hardly." if kept else "")
             + (f" Shown are the {MOST_GAINS} that gained most." if len(gained) > MOST_GAINS else "")
         )
 
@@ -189,5 +195,17 @@ class View:
             if line.runner_up is not None:
                 tie = ", a tie" if line.tie else ""
                 yield "runner-up", f"{line.runner_up.lowering}, {milliseconds(line.runner_up.median_ms)}{tie}"
-        if mix := self.chapter.mixes.get(operator.name):
-            yield "vector instructions", ", ".join(f"{name} {number}" for name, number in mix)
+        kernel = self._kernels.get(operator.name)
+        if kernel is not None and kernel.operators[0] != operator.name:
+            yield "kernel", f"the same as that of {kernel.operators[0]}"
+        elif kernel is not None and kernel.mix:
+            yield "vector instructions", ", ".join(f"{name} {number}" for name, number in kernel.mix)
+
+    def trace(self, operator: OperatorProfile) -> str:
+        """The steps that arrange its loops, where they are known and not those of an operator before it."""
+        kernel = self._kernels.get(operator.name)
+        return kernel.trace if kernel is not None and kernel.operators[0] == operator.name else ""
+
+    @cached_property
+    def _kernels(self) -> dict[str, Kernel]:
+        return {name: kernel for kernel in self.chapter.kernels for name in kernel.operators}

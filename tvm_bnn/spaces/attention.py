@@ -164,7 +164,7 @@ class AttentionDotLoops(AttentionLoops):
             schedule.vectorize(schedule.split(anchors, [None, attention_dot.BYTES], preserve_unit_iters=True)[1])
 
     def _arrange_sums(self, schedule: Any, acc: Any) -> None:
-        _tensorize_sums(schedule, acc, vnni.NAME)
+        _tensorize_sums(schedule, acc, vnni.intrinsic())
 
     def _lanes(self, setting: Setting) -> int:
         return LANES

@@ -27,6 +27,7 @@ VARIANT_KEY = "tvm_bnn.variant"
 """Block annotation that tells which design space a candidate came from."""
 
 _RADIX = 4096
+_MANY, _SMALL_RADIX = 4, 128
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,16 @@ class Space(abc.ABC):
 
     def scheduled(self, function: Any, setting: Setting, point: Point) -> Any:
         """The function with its loops arranged by ``point``, fixed."""
+        return self._arranged(function, setting, point).mod["main"].with_attr("tirx.is_scheduled", True)
+
+    def trace(self, function: Any, setting: Setting, point: Point) -> str:
+        """The steps of that arrangement, as Python that TVM can run."""
+        return str(self._arranged(function, setting, point).trace)
+
+    def _arranged(self, function: Any, setting: Setting, point: Point) -> Any:
         schedule = s_tir.Schedule(function)
         self.arrange(schedule, setting, point.tile, point.variant)
-        return schedule.mod["main"].with_attr("tirx.is_scheduled", True)
+        return schedule
 
     def generator(self, setting: Setting) -> Callable[[Any], list[Any]]:
         """The function MetaSchedule's ``ScheduleFn`` wants: one schedule per variant, the tile sampled."""
@@ -149,13 +157,19 @@ class Space(abc.ABC):
 def _encode(tile: Tile) -> int:
     code = 0
     for part in tile:
-        code = code * _RADIX + part
+        code = code * _radix(len(tile)) + part
     return code
 
 
 def _decode(code: Any, parts: int) -> list[Any]:
     """The parts of a code, which may be a random variable."""
-    return [code // _RADIX ** (parts - 1 - i) % _RADIX for i in range(parts)]
+    radix = _radix(parts)
+    return [code // radix ** (parts - 1 - i) % radix for i in range(parts)]
+
+
+def _radix(parts: int) -> int:
+    """Above every part, but so that what is sampled stays an int32."""
+    return _RADIX if parts < _MANY else _SMALL_RADIX
 
 
 def _distance(left: Tile, right: Tile) -> float:

@@ -63,7 +63,7 @@ class ByteLoops(DotLoops):
             schedule.unroll(loop)
         init = schedule.decompose_reduction(acc, reduction[0])
         schedule.vectorize(schedule.get_loops(init)[-1])
-        schedule.tensorize(lane, vnni.NAME)
+        schedule.tensorize(lane, vnni.intrinsic())
         arrange_rest(schedule, setting, set())
         if blocks_of(conv).whole:
             expand_by_instruction(schedule, "bytes", codes_expansion(conv))

@@ -144,7 +144,7 @@ class DotLoops(Lanes):
 
     def _tensorize(self, schedule: Any, lane: Any, init: Any) -> None:
         schedule.vectorize(schedule.get_loops(init)[-1])
-        schedule.tensorize(lane, vnni.NAME)
+        schedule.tensorize(lane, vnni.intrinsic())
 
 
 def _innermost(loops: Sequence[Any], count: int) -> list[Any]:

@@ -107,7 +107,7 @@ def _arrange_nibbles(schedule: Any, setting: Setting) -> None:
     *pixels, _, word, _ = loops = schedule.get_loops(nibbles)
     if setting.threads > 1 and portable.is_large(schedule, loops):
         schedule.parallel(schedule.fuse(*pixels, preserve_unit_iters=True))
-    schedule.tensorize(word, byte_lookup.NIBBLES)
+    schedule.tensorize(word, byte_lookup.nibbles_intrinsic())
 
 
 def _arrange_tile(schedule: Any, block: Any, reduction: Any, unrolled: Sequence[Any], lane: Any) -> None:

@@ -42,9 +42,10 @@ class Llvm:
 
 @dataclass(frozen=True)
 class Cuda:
-    """How CUDA code is made: for one architecture, such as `sm_90`."""
+    """How CUDA code is made: for one architecture, such as `sm_90`; ``names`` are the driver's of the GPU itself."""
 
     arch: str
+    names: tuple[str, ...] = ()
 
     @property
     def number(self) -> int:
@@ -191,6 +192,7 @@ class CudaTable(_Part):
     """The table `[cuda]`."""
 
     arch: Annotated[str, Field(pattern=r"^sm_[0-9]{2,3}$")]
+    names: list[_Text] = []
 
 
 class TargetFile(_Part):
@@ -229,5 +231,5 @@ class TargetFile(_Part):
             cores=self.cores,
             core=self.core,
             parts=frozenset(self.parts),
-            cuda=Cuda(self.cuda.arch) if self.cuda else None,
+            cuda=Cuda(self.cuda.arch, tuple(self.cuda.names)) if self.cuda else None,
         )

@@ -7,7 +7,9 @@ number of a step is drawn before any picture is read, so it does not matter who 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -15,8 +17,11 @@ from torch import Tensor
 
 from tvm_bnn.data.classes import UNLABELLED
 from tvm_bnn.data.contract import DataSet, Sample, Size
-from tvm_bnn.data.picture import labels_to_size, resize_to
+from tvm_bnn.data.picture import UInt8, labels_to_size, resize_to
 from tvm_bnn.data.variation import Variation
+
+Batch: TypeAlias = tuple[Tensor, Tensor]
+"""Pictures [N, 3, H, W] of whole numbers 0..255 in float32, and labels int64 [N, H, W]."""
 
 _MARGIN = 128
 """Grey around a picture that is smaller than what the network takes."""
@@ -54,7 +59,7 @@ def draw(
     seed: int,
     step: int,
     part: slice = slice(None),
-) -> tuple[Tensor, Tensor]:
+) -> Batch:
     """A batch of different pictures, each changed within the data set's variation.
 
     Args:
@@ -101,7 +106,7 @@ def plan(pictures: int, variation: Variation, batch: int, seed: int, step: int) 
     ]
 
 
-def changed(data: DataSet, changes: list[Change]) -> tuple[Tensor, Tensor]:
+def changed(data: DataSet, changes: list[Change]) -> Batch:
     """Pictures as they were planned.
 
     Args:
@@ -114,17 +119,26 @@ def changed(data: DataSet, changes: list[Change]) -> tuple[Tensor, Tensor]:
     Raises:
         UsageError: files that cannot be used.
     """
-    pairs = [_one(data.sample(change.index), change, data.size) for change in changes]
-    return torch.stack([picture for picture, _ in pairs]), torch.stack([labels for _, labels in pairs])
+    return stacked([one(data, change) for change in changes])
 
 
-def _one(sample: Sample, change: Change, size: Size) -> tuple[Tensor, Tensor]:
-    part = place(sample, change, size)
-    picture = torch.from_numpy(part.picture).permute(2, 0, 1)
-    labels = torch.from_numpy(part.labels).long()
+def one(data: DataSet, change: Change) -> Sample:
+    """A picture uint8 [3, H, W] and labels uint8 [H, W] as they were planned.
+
+    Raises:
+        UsageError: files that cannot be used.
+    """
+    part = place(data.sample(change.index), change, data.size)
+    picture, labels = part.picture.transpose(2, 0, 1), part.labels
     if change.flipped:
-        picture, labels = picture.flip(2), labels.flip(1)
-    return _colored(picture, change), labels
+        picture, labels = picture[:, :, ::-1], labels[:, ::-1]
+    return Sample(_colored(np.ascontiguousarray(picture), change), labels)
+
+
+def stacked(samples: Sequence[Sample]) -> Batch:
+    """A batch of pictures as :func:`one` gives them."""
+    pictures = torch.from_numpy(np.stack([sample.picture for sample in samples]))
+    return pictures.float(), torch.from_numpy(np.stack([sample.labels for sample in samples])).long()
 
 
 def place(sample: Sample, change: Change, size: Size) -> Sample:
@@ -164,16 +178,19 @@ def _resized(sample: Sample, size: Size) -> Sample:
     )
 
 
-def _colored(picture: Tensor, change: Change) -> Tensor:
+def _colored(picture: UInt8, change: Change) -> UInt8:
     """[3, H, W] with other brightness, contrast and saturation.
 
-    Rounded, for in use the network sees nothing but whole grey levels.
+    Rounded, for in use the network sees nothing but whole grey levels. NumPy computes it on the thread that asks;
+    torch would start threads for each of those that draw.
     """
-    values = picture.to(torch.float32)
+    values = picture.astype(np.float32)
     if change.saturation != 1 or change.contrast != 1:
-        grey = torch.tensordot(torch.tensor(_GREY), values, dims=1)
-        # Summed in integers, whose sum no number of threads changes.
-        mean = int(picture.sum(dtype=torch.int64)) / picture.numel()
-        values = grey + (values - grey) * change.saturation
-        values = mean + (values - mean) * change.contrast
-    return (values * torch.tensor(change.brightness, dtype=torch.float32)).clamp(0, 255).round()
+        red, green, blue = (np.float32(share) for share in _GREY)
+        grey = values[0] * red + values[1] * green + values[2] * blue
+        # Summed in integers, whose sum no order of adding changes.
+        mean = np.float32(int(picture.sum(dtype=np.int64)) / picture.size)
+        values = grey + (values - grey) * np.float32(change.saturation)
+        values = mean + (values - mean) * np.float32(change.contrast)
+    values *= np.float32(change.brightness)
+    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)

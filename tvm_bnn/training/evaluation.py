@@ -16,6 +16,7 @@ from tvm_bnn.data.contract import DataSet, Size
 from tvm_bnn.data.picture import UInt8, labels_to_size, resize_to
 from tvm_bnn.models.segmentation import SegmentationNet
 from tvm_bnn.nn import IntegerNetwork, freeze
+from tvm_bnn.nn.calibration import Peaks
 from tvm_bnn.training.judge import Judge
 from tvm_bnn.training.metrics import Metrics
 
@@ -56,8 +57,9 @@ def float_labels(network: nn.Module) -> Predict:
     """Of a torch network that reads [n, 3, H, W] and yields scores [n, K, H, W]; it is to be in ``eval``."""
 
     def predict(pictures: UInt8) -> Prediction:
+        device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
         with torch.no_grad():
-            return _of_scores(network(torch.from_numpy(pictures).permute(0, 3, 1, 2).float()))
+            return _of_scores(network(torch.from_numpy(pictures).permute(0, 3, 1, 2).to(device).float()).cpu())
 
     return predict
 
@@ -67,7 +69,7 @@ def integer_labels(network: IntegerNetwork) -> Predict:
     return lambda pictures: Prediction(network(torch.from_numpy(pictures)).numpy(), None)
 
 
-def integer_scores(network: SegmentationNet, calibration: Tensor) -> Predict:
+def integer_scores(network: SegmentationNet, calibration: Tensor | Peaks) -> Predict:
     """The labels of the integer reference, and confidences from the same integer scores.
 
     Interpolated, a score of 16 bits is a multiple of 1 / 64 of its unit: exact in single precision, in which the
@@ -75,7 +77,7 @@ def integer_scores(network: SegmentationNet, calibration: Tensor) -> Predict:
 
     Args:
         network: in ``eval``.
-        calibration: pictures uint8 [n, 3, H, W] that scales are measured on.
+        calibration: pictures uint8 [n, 3, H, W] that scales are measured on, or what was measured.
     """
     scored = copy.deepcopy(network)
     scored.scores = nn.Upsample(scale_factor=network.scores.factor, mode="bilinear")  # type: ignore[assignment]

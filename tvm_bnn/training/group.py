@@ -36,8 +36,7 @@ class Group:
 
     def wait(self) -> None:
         """Go on when all have come here."""
-        if self.size > 1:
-            torch.distributed.barrier()
+        self.total(0)
 
     def any(self, here: bool) -> bool:
         """Whether it is true for at least one process."""
@@ -81,7 +80,9 @@ def joined() -> Iterator[Group]:
     if not torch.distributed.is_torchelastic_launched():
         yield ALONE
         return
-    torch.distributed.init_process_group("gloo")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield Group(torch.distributed.get_rank(), torch.distributed.get_world_size())
     finally:

@@ -15,7 +15,9 @@ from tvm_bnn.data.datasets import DataSet
 from tvm_bnn.errors import TvmBnnError
 from tvm_bnn.models.checkpoint import save_checkpoint
 from tvm_bnn.models.segmentation import SegmentationNet
-from tvm_bnn.training.augment import draw
+from tvm_bnn.training.augment import Batch
+from tvm_bnn.training.batches import drawn_ahead
+from tvm_bnn.training.device import mixed
 from tvm_bnn.training.evaluation import evaluate, float_labels
 from tvm_bnn.training.folder import RunFolder
 from tvm_bnn.training.group import ALONE, Group
@@ -89,6 +91,9 @@ class Trainer:
         self._folder = folder
         self._group = group
         self._teacher = teacher
+        network.to(settings.device)
+        if teacher is not None:
+            teacher.to(settings.device)
         self._optimiser = make_optimiser(network, settings.weight_decay)
         if folder.state.exists():
             self._restore()
@@ -110,10 +115,13 @@ class Trainer:
             TvmBnnError: loss or gradient is no longer finite.
         """
         self.network.train()
-        while self.step < self.settings.steps and not self._group.any(stop()):
-            yield self._advance()
-            if self.step % self.settings.save_every == 0:
-                self._save()
+        settings, group = self.settings, self._group
+        steps = range(self.step, settings.steps)
+        with drawn_ahead(self._train, settings.batch, settings.seed, steps, group.part) as next_batch:
+            while self.step < settings.steps and not group.any(stop()):
+                yield self._advance(next_batch)
+                if self.step % settings.save_every == 0:
+                    self._save()
         if self._saved != self.step:
             self._save()
 
@@ -121,13 +129,13 @@ class Trainer:
         """Write the trained network, with the first pictures as those that its frozen scales are measured on."""
         soften(self.network, 0)
         pictures, _ = self._train.batch(range(min(CALIBRATION_PICTURES, len(self._train))))
-        save_checkpoint(self._folder.model, self.network.eval(), pictures)
+        save_checkpoint(self._folder.model, self.network.eval().cpu(), pictures)
 
-    def _advance(self) -> StepDone:
+    def _advance(self, next_batch: Callable[[], Batch]) -> StepDone:
         started = time.monotonic()
         rate = learning_rate_at(self.step, self.settings.steps, self.settings.learning_rate, self.settings.warmup)
         soften(self.network, softness_at(self.step, self.settings.steps))
-        loss = self._learn(rate)
+        loss = self._learn(rate, next_batch())
         self.step += 1
         seconds = time.monotonic() - started
         done = StepDone(self.step, loss, rate, seconds, self._measure())
@@ -135,17 +143,19 @@ class Trainer:
             self._log.append(done.step, done.loss, done.learning_rate, done.seconds, done.metrics)
         return done
 
-    def _learn(self, rate: float) -> float:
+    def _learn(self, rate: float, batch: Batch) -> float:
         settings, group = self.settings, self._group
-        pictures, labels = draw(self._train, settings.batch, settings.seed, self.step, group.part)
-        scores = self.network(pictures)
-        entropy = functional.cross_entropy(scores, labels, ignore_index=UNLABELLED)
+        pictures, labels = batch
         labelled = int((labels != UNLABELLED).sum())
         # The mean over the whole batch's pixels, of which this process has but a share; alone it is exactly 1.
         share = labelled / max(group.total(labelled), 1)
-        loss = entropy * share
-        if self._teacher is not None:
-            loss = self._teacher.blend(entropy * share * group.size, scores, pictures) / group.size
+        pictures, labels = pictures.to(settings.device), labels.to(settings.device)
+        with mixed(settings.device, settings.precision):
+            scores = self.network(pictures)
+            entropy = functional.cross_entropy(scores, labels, ignore_index=UNLABELLED)
+            loss = entropy * share
+            if self._teacher is not None:
+                loss = self._teacher.blend(entropy * share * group.size, scores, pictures) / group.size
         self._optimiser.zero_grad()
         loss.backward()
         group.sum_gradients(self.network)

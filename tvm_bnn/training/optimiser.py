@@ -20,8 +20,9 @@ def make_optimiser(network: nn.Module, weight_decay: float) -> torch.optim.AdamW
     decayed = [p for p in network.parameters() if p.dim() > 1 and id(p) not in binary]
     chosen = {id(p) for p in decayed}
     others = [p for p in network.parameters() if id(p) not in chosen]
+    # Fused: one pass over the weights instead of one for every operation.
     return torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+        [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}], fused=True
     )
 
 

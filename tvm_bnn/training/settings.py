@@ -10,6 +10,7 @@ from typing import Any
 
 from tvm_bnn.data.datasets import Size
 from tvm_bnn.errors import UsageError
+from tvm_bnn.training.device import DeviceName, Precision
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class TrainingSettings:
         threads: cores of each process; sums are split among them, so another number rounds otherwise.
         processes: that share a batch; each has norms of its own.
         teacher: that is imitated: the checksum of a checkpoint, or none.
+        device: cpu or cuda.
+        precision: of products, float32 or bfloat16; everything else is in single precision.
         warmup: share of the steps during which the learning rate rises.
         weight_decay: of the weights that are not binary.
         largest_gradient: norm to which a longer gradient is shortened.
@@ -50,6 +53,8 @@ class TrainingSettings:
     threads: int
     processes: int = 1
     teacher: str = "none"
+    device: DeviceName = "cpu"
+    precision: Precision = "float32"
     warmup: float = 0.05
     weight_decay: float = 0.01
     largest_gradient: float = 1.0

@@ -13,7 +13,7 @@ import torch
 from tvm_bnn.data.classes import ClassInfo
 from tvm_bnn.data.datasets import Size
 from tvm_bnn.errors import UsageError
-from tvm_bnn.models.checkpoint import load_checkpoint
+from tvm_bnn.models.checkpoint import read_checkpoint
 from tvm_bnn.models.config import STRIDE, SegmentationConfig, check_size
 from tvm_bnn.models.presets import preset
 from tvm_bnn.models.segmentation import SegmentationNet
@@ -84,7 +84,13 @@ def make_start(
 
 
 def _from_checkpoint(path: str, classes: Sequence[ClassInfo], size: Size, seed: int) -> Start:
-    trained, _ = load_checkpoint(path)
+    checkpoint = read_checkpoint(path)
+    if checkpoint.packed:
+        raise UsageError(
+            f"model: expected a checkpoint that can be trained further, got a packed one at '{path}'",
+            "of its binary weights only the signs are left; give the model.safetensors of a training run",
+        )
+    trained = checkpoint.network
     network = seeded_network(dataclasses.replace(trained.config, classes=tuple(classes), input_size=size), seed)
     own, known = network.state_dict(), trained.state_dict()
     fitting = {name: tensor for name, tensor in known.items() if tensor.shape == own[name].shape}

@@ -73,7 +73,7 @@ class State:
         # Before the first step, and for parameters that no gradient reached, there are none.
         if kept and (kept.keys() != set(_MOMENTS) or kept["exp_avg"].shape != parameter.shape):
             raise KeyError(f"optimiser.{name}")
-        return {key: tensor.clone() for key, tensor in kept.items()}
+        return {key: tensor.to(parameter.device, copy=True) for key, tensor in kept.items()}
 
 
 def save_state(

@@ -29,6 +29,10 @@ class Teacher:
     def __init__(self, network: nn.Module) -> None:
         self._network = network
 
+    def to(self, device: str) -> None:
+        """Move it there."""
+        self._network.to(device)
+
     def blend(self, loss: Tensor, scores: Tensor, pictures: Tensor) -> Tensor:
         """The loss against labels and teacher together.
 

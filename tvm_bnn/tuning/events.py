@@ -11,11 +11,15 @@ from tvm_bnn.tuning.state import TaskState
 
 @dataclass(frozen=True)
 class Opened:
-    """The work dir is ours; trials of earlier runs that count, and journal lines that were set aside."""
+    """The work dir is ours; trials of earlier runs that count, and journal lines that were set aside.
+
+    ``strange`` trials stay in the journal and do not count: their points are none of the spaces'.
+    """
 
     states: tuple[TaskState, ...]
     held: int
     damaged: tuple[tuple[int, str], ...]
+    strange: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """The journal of a work dir: one JSON line a finished trial, on disk before the next begins.
 
-Killed at any byte, a journal loses at most the line being written. On reading, a damaged line is set aside into
-``journal.damaged`` and named; everything else stays.
+Killed at any byte, a journal loses at most the line being written. Lines carry a checksum, see
+:mod:`tvm_bnn.tuning.lines`; on reading, a damaged one is set aside into ``journal.damaged`` and named, and everything
+else stays.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,11 +20,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from tvm_bnn.errors import UsageError
 from tvm_bnn.files import keep_beside, write_atomic
 from tvm_bnn.spaces.base import Point
+from tvm_bnn.tuning.lines import sealed, unsealed
 
 Evidence = Literal["measured", "estimated"]
 """Wall-clock on the hardware itself, or a static model of it."""
 
-FailureKind = Literal["build", "run", "timeout", "crash", "wrong"]
+FailureKind = Literal["build", "run", "timeout", "crash", "wrong", "memory"]
+"""``memory``: it wrote to where it must not."""
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -34,7 +39,7 @@ class Trial(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     operator: str
     lowering: str
     space_version: int
@@ -103,19 +108,43 @@ class Journal:
         write_atomic(self.path, b"".join(line + b"\n" for line, _ in good))
 
     def append(self, trial: Trial) -> None:
-        """Add one line and wait until it is on disk.
+        """Add one line and wait until it is on disk; where that fails, nothing is added.
 
         Raises:
             UsageError: where it cannot be written.
         """
-        line = json.dumps(trial.model_dump(exclude_none=True), sort_keys=True) + "\n"
+        line = sealed(trial.model_dump(exclude_none=True))
         try:
-            with self.path.open("ab") as file:
-                file.write(line.encode())
-                file.flush()
-                os.fsync(file.fileno())
+            with self.path.open("ab", buffering=0) as file:
+                before = file.tell()
+                try:
+                    _write_through(file, line.encode())
+                except BaseException:
+                    with suppress(OSError):
+                        file.truncate(before)
+                    raise
         except OSError as error:
             raise UsageError(f"cannot write {self.path}: {error.strerror}", "free space or check rights") from error
+
+
+def _write_through(file: FileIO, data: bytes) -> None:
+    """All of ``data``, of which a full disk may take a part before it refuses."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+    os.fsync(file.fileno())
+
+
+def parse_trial(line: bytes) -> Trial:
+    """Read one line.
+
+    Raises:
+        ValueError: where it is no trial, or was changed; one line saying what is wrong.
+    """
+    try:
+        return Trial.model_validate_json(unsealed(line))
+    except ValidationError as error:
+        raise ValueError(_reason(error.errors()[0])) from None
 
 
 def _sort_lines(lines: list[bytes]) -> tuple[list[tuple[bytes, Trial]], list[tuple[int, bytes, str]]]:
@@ -125,9 +154,9 @@ def _sort_lines(lines: list[bytes]) -> tuple[list[tuple[bytes, Trial]], list[tup
         if not line.strip():
             continue
         try:
-            good.append((line, Trial.model_validate_json(line)))
-        except ValidationError as error:
-            damaged.append((number, line, _reason(error.errors()[0])))
+            good.append((line, parse_trial(line)))
+        except ValueError as error:
+            damaged.append((number, line, str(error)))
     return good, damaged
 
 

@@ -5,143 +5,199 @@ this package. So it can be carried to a machine on which nobody may install or c
 
 ::
 
-    <folder>/measure.py                 run it there; it goes on where it was interrupted
-    <folder>/candidates.jsonl           one request a line
-    <folder>/<number>.so                the compiled candidate
-    <folder>/<number>-<hash>.cubin      its machine code for a GPU
-    <folder>/<problem>/<name>.npy       inputs as the candidate takes them, expected outputs
-    <folder>/results.jsonl              what the script found, one line a candidate
+    <folder>/measure.py           run it there; it goes on where it was interrupted
+    <folder>/measuring/           what it consists of
+    <folder>/batch.json           which export it is, and the machine that it is for
+    <folder>/candidates.jsonl     one candidate a line
+    <folder>/<number>.so          the compiled candidate
+    <folder>/kernels/*.cubin      machine code for a GPU
+    <folder>/arrays/*.npy         inputs as candidates take them, expected outputs; named by their contents
+    <folder>/results.jsonl        what the script found
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import IO, Any
 
 import numpy as np
 
-from tvm_bnn._tvm import build, cuda_sources
+from tvm_bnn._tvm import cuda_sources
 from tvm_bnn.deploy.link import link
 from tvm_bnn.deploy.machine_code import machine_code
-from tvm_bnn.errors import UsageError
+from tvm_bnn.deploy.nvrtc import INSTALL, version
+from tvm_bnn.errors import ToolchainError, UsageError
 from tvm_bnn.files import write_atomic
-from tvm_bnn.lowering.registry import Row, row_named
-from tvm_bnn.ops import Operator, operator_from_signature
 from tvm_bnn.ops.tensors import Array
-from tvm_bnn.spaces.base import Point, Setting
-from tvm_bnn.targets import Target, load
-from tvm_bnn.tuning.inputs import sample_inputs
-from tvm_bnn.tuning.runner import Result
-from tvm_bnn.tuning.worker import Request
+from tvm_bnn.spaces.base import Point
+from tvm_bnn.targets import Target, host_architecture, load, logical_cores
+from tvm_bnn.tuning.measuring import work
+from tvm_bnn.tuning.process import Process
+from tvm_bnn.tuning.runner import Result, answer
+from tvm_bnn.tuning.worker import Request, build_point, failed, problem_of, row_of
 
-CANDIDATES, RESULTS, SCRIPT = "candidates.jsonl", "results.jsonl", "measure.py"
-
-
-def export_batch(folder: Path, requests: Iterable[Request]) -> list[tuple[Request, Result]]:
-    """Build all candidates into a new folder.
-
-    Returns:
-        Those that could not be built, with their failures; the folder is without them.
-
-    Raises:
-        UsageError: the folder exists and holds something.
-        ToolchainError: a linker or a compiler is missing.
-    """
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(
-            f"expected a new folder for candidates, got one that is not empty at '{folder}'", "name another"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    lines, failures = list[str](), list[tuple[Request, Result]]()
-    for number, request in enumerate(requests):
-        try:
-            kernel = _kernel(request)
-        except ValueError as error:
-            failures.append((request, {"failure": "build", "message": str(error).splitlines()[-1][:500]}))
-            continue
-        lines.append(json.dumps(_exported(folder, number, request, kernel), sort_keys=True))
-    write_atomic(folder / SCRIPT, Path(__file__).with_name("offline_script.py").read_text(encoding="utf-8"))
-    write_atomic(folder / CANDIDATES, "".join(f"{line}\n" for line in lines))
-    return failures
+SCRIPT = "measure.py"
+_MODULES = Path(work.__file__).parent
 
 
-def import_results(folder: Path) -> Iterator[tuple[Request, Result]]:
-    """Every request that the script has a result of; a line that was cut off is not there.
-
-    Raises:
-        UsageError: no such folder, or no results in it yet.
-    """
-    try:
-        candidates = [json.loads(line) for line in (folder / CANDIDATES).read_text(encoding="utf-8").splitlines()]
-        lines = (folder / RESULTS).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(
-            f"expected results of an exported folder, got none at '{folder}'", f"run {SCRIPT} of that folder first"
-        ) from error
-    requests = {candidate["number"]: Request(**candidate["request"]) for candidate in candidates}
-    for line in lines:
-        try:
-            found = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        yield requests[found.pop("number")], found
-
-
-def _kernel(request: Request) -> Any:
-    operator, target, row = _subject(request)
-    setting = Setting(operator, target, request.threads)
-    function = row.lowering.function(operator, target)
-    scheduled = row.space.scheduled(function, setting, Point.from_dict(request.point))
-    return build(scheduled, target.tvm_target(request.threads))
-
-
-def _subject(request: Request) -> tuple[Operator, Target, Row]:
-    operator, target = operator_from_signature(request.operator), load(request.target)
-    row = row_named(operator, target, request.lowering)
-    if row is None:
-        raise ValueError(f"no lowering '{request.lowering}' for {operator.label()}")
-    return operator, target, row
-
-
-def _exported(folder: Path, number: int, request: Request, kernel: Any) -> dict[str, Any]:
-    """Write one candidate; its line."""
-    operator, target, row = _subject(request)
-    library = f"{number:05d}.so"
-    link(kernel, folder / library, target)
-    code = machine_code(cuda_sources(kernel.mod), target)
-    cubins = {f"{number:05d}-{Path(name).name}": content for name, content in code.items()}
-    for name, content in cubins.items():
-        write_atomic(folder / name, content)
-    key = f"{request.operator} {request.lowering} {request.target} {request.seed}"
-    problem = hashlib.sha256(key.encode()).hexdigest()[:12]
-    if not (folder / problem).exists():
-        _write_problem(folder / problem, operator, target, row, request.seed)
+def needs(target: Target, threads: int, versions: Mapping[str, str]) -> dict[str, Any]:
+    """The machine that candidates are for, see :func:`tvm_bnn.tuning.measuring.machine.unfit`."""
+    number = target.cuda.number if target.cuda else 0
     return {
-        "number": number,
-        "library": library,
-        "cubins": sorted(cubins),
-        "problem": problem,
-        "inputs": len(list((folder / problem).glob("input*.npy"))),
-        "outputs": len(operator.outputs()),
+        "target": target.name,
         "device": target.kind,
-        "request": request.to_dict(),
+        "architecture": target.architecture or host_architecture(),
+        "features": sorted(target.requires),
+        "parts": sorted(target.parts),
+        "compute_capability": f"{number // 10}.{number % 10}" if number else None,
+        "threads": threads,
+        "versions": {"tvm": versions["tvm"], "tvm_ffi": versions["tvm-ffi"]},
     }
 
 
-def _write_problem(folder: Path, operator: Operator, target: Target, row: Row, seed: int) -> None:
-    folder.mkdir()
-    arrays = sample_inputs(operator, seed)
-    named = [(f"input{i}", a) for i, a in enumerate(row.lowering.pack_inputs(operator, target, arrays))]
-    named += [(f"expected{i}", a) for i, a in enumerate(operator.reference(*arrays))]
-    for name, array in named:
-        write_atomic(folder / f"{name}.npy", _npy(array))
+def make_folder(folder: Path) -> None:
+    """Make the folder of an export.
+
+    Raises:
+        UsageError: it holds something, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        empty = not any(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"--export: cannot make '{folder}': {error.strerror}", "name another folder") from error
+    if not empty:
+        raise UsageError(f"--export: expected a new folder, got one that is not empty at '{folder}'", "name another")
 
 
-def _npy(array: Array) -> bytes:
+def finish(folder: Path, batch: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]) -> None:
+    """Write what the folder needs besides the candidates; ``batch.json`` last, without it nothing can be measured."""
+    for module in sorted(_MODULES.glob("*.py")):
+        write_atomic(folder / _MODULES.name / module.name, module.read_bytes())
+    write_atomic(folder / SCRIPT, Path(__file__).with_name("offline_script.py").read_bytes())
+    write_atomic(folder / work.CANDIDATES, "".join(json.dumps(line, sort_keys=True) + "\n" for line in candidates))
+    write_atomic(folder / work.BATCH, json.dumps(batch, indent=2, sort_keys=True) + "\n")
+
+
+class Builders:
+    """Processes that build candidates into a folder, one for each core.
+
+    Args:
+        folder: of the export.
+        timeout: seconds that building one may take.
+        log: receives what the processes print.
+    """
+
+    def __init__(self, folder: Path, timeout: float, log: IO[bytes]) -> None:
+        self._folder, self._timeout = folder, timeout
+        self._processes = [Process(log) for _ in range(logical_cores())]
+        self._idle: SimpleQueue[Process] = SimpleQueue()
+        for process in self._processes:
+            self._idle.put(process)
+        self._threads = ThreadPoolExecutor(len(self._processes))
+
+    def build_many(self, requests: Iterable[Request]) -> Generator[Result, None, None]:
+        """``{"candidate": line}`` or a failure of each, in order.
+
+        Raises:
+            ToolchainError: candidates cannot be linked.
+        """
+        for found in self._threads.map(lambda numbered: self._build(*numbered), enumerate(requests)):
+            if "toolchain" in found:
+                raise ToolchainError(found["toolchain"], found["hint"])
+            yield found
+
+    def _build(self, number: int, request: Request) -> Result:
+        process = self._idle.get()
+        try:
+            return answer(process, functools.partial(pack, str(self._folder), number), request, self._timeout)
+        finally:
+            self._idle.put(process)
+
+    def close(self) -> None:
+        """End all processes."""
+        for process in self._processes:
+            process.end()
+        self._threads.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def builders(folder: Path, target: Target, timeout: float, log: Path) -> Iterator[Builders]:
+    """What builds, until the context ends.
+
+    Raises:
+        ToolchainError: the target is a GPU, and its compiler is missing.
+    """
+    if target.cuda is not None and version() is None:
+        raise ToolchainError("expected NVIDIA's runtime compiler NVRTC, got none", INSTALL)
+    with log.open("ab") as file:
+        found = Builders(folder, timeout, file)
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+def pack(folder: str, number: int, request: Mapping[str, Any]) -> Result:
+    """Build a point into a folder, in a process of its own.
+
+    Returns:
+        ``{"candidate": line}`` with what the script is to know of it, a failure, or ``{"toolchain": ..., "hint": ...}``
+        where no candidate could be linked.
+    """
+    wanted, place = Request(**request), Path(folder)
+    target, library = load(wanted.target), f"{number:05d}.so"
+    try:
+        point = Point.from_dict(wanted.point).key
+        kernel = build_point(wanted.operator, wanted.target, wanted.threads, wanted.lowering, point)
+        for name, content in machine_code(cuda_sources(kernel.mod), target).items():
+            write_atomic(place / name, content)
+    except Exception as error:
+        return failed("build", error)
+    try:
+        link(kernel, place / library, target)
+    except ToolchainError as error:
+        return {"toolchain": error.message, "hint": error.hint}
+    inputs, expected = _written_problem(folder, wanted.operator, wanted.target, wanted.lowering, wanted.seed)
+    row = row_of(wanted.operator, wanted.target, wanted.lowering)
+    return {
+        "candidate": {
+            "number": number,
+            "library": library,
+            "inputs": inputs,
+            "expected": expected,
+            "device": target.kind,
+            "threads": wanted.threads,
+            "tiles": row.lowering.tiles,
+            "lowering": wanted.lowering,
+            "repeat": wanted.repeat,
+            "min_repeat_ms": wanted.min_repeat_ms,
+        }
+    }
+
+
+@functools.lru_cache(maxsize=4)
+def _written_problem(folder: str, signature: str, target: str, lowering: str, seed: int) -> tuple[list[str], list[str]]:
+    """Names of the inputs, packed for a lowering, and of the outputs that are expected; as many are kept as compete."""
+    problem, row = problem_of(signature, seed), row_of(signature, target, lowering)
+    inputs = row.lowering.pack_inputs(problem.operator, load(target), problem.arrays)
+    place = Path(folder)
+    return [_written(place, array) for array in inputs], [_written(place, array) for array in problem.expected]
+
+
+def _written(folder: Path, array: Array) -> str:
+    """The name of an array's file; equal arrays of several lowerings are one file."""
     held = BytesIO()
     np.save(held, array, allow_pickle=False)
-    return held.getvalue()
+    name = f"arrays/{hashlib.sha256(held.getvalue()).hexdigest()[:16]}.npy"
+    if not (folder / name).exists():
+        write_atomic(folder / name, held.getvalue())
+    return name

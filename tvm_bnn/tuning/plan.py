@@ -36,6 +36,11 @@ class Choice:
         function = self.row.lowering.function(operator, target)
         return self.row.space.scheduled(function, Setting(operator, target, threads), self.point)
 
+    def trace(self, operator: Operator, target: Target, threads: int) -> str:
+        """The steps that arrange them, as Python that TVM can run."""
+        function = self.row.lowering.function(operator, target)
+        return self.row.space.trace(function, Setting(operator, target, threads), self.point)
+
 
 def is_settled(choice: Choice, operator: Operator, target: Target, threads: int) -> bool:
     """Whether a record of this very operator decided, or there is nothing to decide."""

@@ -1,5 +1,7 @@
 """Records: measured or estimated points, one JSON line each, and the book they are looked up in.
 
+Lines carry a checksum (:mod:`tvm_bnn.tuning.lines`), those that are older excepted.
+
 A record is keyed by (target, evidence, operator signature, lowering, space version). Measured beats estimated; among
 equals the faster wins. A record of another space version than today's is stale: named, never used.
 """
@@ -23,8 +25,7 @@ from tvm_bnn.resources import data_root
 from tvm_bnn.spaces.base import Point
 from tvm_bnn.targets import Target
 from tvm_bnn.tuning.journal import Evidence
-
-SCHEMA_VERSION = 1
+from tvm_bnn.tuning.lines import sealed, unsealed
 
 
 class Contender(BaseModel):
@@ -47,7 +48,7 @@ class RecordLine(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     target: str
     evidence: Evidence
     operator: dict[str, Any]
@@ -112,8 +113,8 @@ class Damage:
     lines: list[tuple[int, str]] = field(default_factory=list)
 
 
-def parse_record(text: str) -> Record:
-    """Read one line.
+def parse_record(text: str | bytes) -> Record:
+    """Read what a line says, its checksum left out.
 
     Raises:
         ValueError: where it is no record; one line saying what is wrong.
@@ -139,7 +140,7 @@ def read_records(path: Path) -> tuple[list[Record], Damage]:
     records, damage = [], Damage(path)
     for number, text in enumerate(lines, 1):
         try:
-            records.append(parse_record(text.decode(errors="replace")))
+            records.append(parse_record(unsealed(text)))
         except (ValueError, TypeError) as error:
             damage.lines.append((number, str(error)))
     return records, damage
@@ -166,8 +167,9 @@ def update_records(path: Path, records: Sequence[Record]) -> None:
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Write a records file, whole or not at all."""
-    lines = sorted(json.dumps(record.line.model_dump(), sort_keys=True) for record in records)
-    write_atomic(path, "".join(line + "\n" for line in lines))
+    contents = (record.line.model_dump() for record in records)
+    ordered = sorted(contents, key=lambda content: json.dumps(content, sort_keys=True))
+    write_atomic(path, "".join(map(sealed, ordered)))
 
 
 class RecordBook:

@@ -14,6 +14,10 @@ Result = dict[str, Any]
 """``{"run_secs": [...]}`` or ``{"failure": kind, "message": line}``."""
 
 
+_SUSPECT = ("run", "wrong", "memory")
+"""Failures after which a process may not be what it was."""
+
+
 class Runner(Protocol):
     """Builds points, checks them and tells how long they take; :attr:`evidence` says what its times are."""
 
@@ -35,13 +39,23 @@ def run_one(runner: Runner, request: Request) -> Result:
 
 
 def answer(process: Process, function: Callable[..., Result], request: Request, timeout: float) -> Result:
-    """What ``function`` makes of a request in a process; a process that hangs or dies is a failure like others."""
+    """What ``function`` makes of a request in a process; a process that hangs or dies is a failure like others.
+
+    A process that dies may do so of what an earlier candidate has left behind: only a new one's death is a crash of
+    this candidate. And what ran a bad candidate is not trusted with the next.
+    """
+    alone = process.is_new
     try:
-        return process.call(function, request.to_dict(), timeout=timeout)
+        result = process.call(function, request.to_dict(), timeout=timeout)
     except TimeoutError:
         return {"failure": "timeout", "message": f"not finished after {timeout:g} s"}
     except ChildProcessError:
+        if not alone:
+            return answer(process, function, request, timeout)
         return {"failure": "crash", "message": f"the process died; see {process.log}"}
+    if result.get("failure") in _SUSPECT:
+        process.renew()
+    return result
 
 
 class LocalRunner:

@@ -10,10 +10,11 @@ from typing import Literal
 
 from tvm_bnn.errors import UsageError
 from tvm_bnn.targets import Target
+from tvm_bnn.tuning.absent import AbsentRunner
 from tvm_bnn.tuning.runner import LocalRunner, Runner
 
-RunnerName = Literal["auto", "local", "rpc", "static"]
-RunnerKind = Literal["local", "rpc", "static"]
+RunnerName = Literal["auto", "local", "rpc", "static", "offline"]
+RunnerKind = Literal["local", "rpc", "static", "offline"]
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,12 @@ def opened(wanted: Wanted, target: Target, log: Path, report: Callable[[str], No
 def _open(wanted: Wanted, target: Target, log: Path, report: Callable[[str], None]) -> Runner:
     kind = wanted.kind(target)
     if kind == "local":
-        from tvm_bnn.deploy.host import check_host
+        from tvm_bnn.deploy.host import check_target
 
-        check_host(target.name, target.requires, target.architecture)
+        check_target(target)
         return LocalRunner(wanted.timeout, log)
+    if kind == "offline":
+        return AbsentRunner()
     if kind == "static":
         from tvm_bnn.estimation import require_packages
         from tvm_bnn.tuning.static import StaticRunner

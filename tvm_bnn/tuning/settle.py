@@ -117,7 +117,7 @@ def _again(measures: Measures, finalists: Sequence[_Finalist]) -> _Again:
         for finalist in finalists:
             request = replace(measures.request(finalist.arm, finalist.point), repeat=_REPEATS)
             result = run_one(measures.runner, request)
-            if result.get("failure") == "wrong":
+            if result.get("failure") in ("wrong", "memory"):
                 again.wrong[finalist.key] = result["message"]
             elif "run_secs" in result:
                 again.seconds.setdefault(finalist.key, []).extend(result["run_secs"])

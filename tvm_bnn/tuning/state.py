@@ -57,6 +57,11 @@ class TaskState:
         for state in self.arms:
             state.trials += [trial for trial in trials if trial.task_key == state.arm.key]
 
+    def is_strange(self, trial: Trial) -> bool:
+        """Whether it belongs to this task by what it says, and its point is none of the space's."""
+        point = Point.from_dict(trial.point)
+        return any(trial.task_key == state.arm.key and not state.arm.has(point) for state in self.arms)
+
     @property
     def trials(self) -> list[Trial]:
         """All trials, by lowering."""

@@ -42,6 +42,10 @@ class Arm:
         """Size of the space."""
         return self.row.space.points(self.setting)
 
+    def has(self, point: Point) -> bool:
+        """Whether the space has this very point."""
+        return self.row.space.nearest(self.setting, point) == point
+
     @property
     def default(self) -> Point:
         """The point taken with zero trials."""

@@ -100,9 +100,11 @@ class Tuner:
 
     def _open(self) -> events.Opened:
         opened = self.journal.open()
+        trials = [trial for trial in opened.trials if trial.evidence == self.runner.evidence]
+        known = [trial for trial in trials if not any(state.is_strange(trial) for state in self.states)]
         for state in self.states:
-            state.take([trial for trial in opened.trials if trial.evidence == self.runner.evidence])
-        return events.Opened(tuple(self.states), self.done, tuple(opened.damaged))
+            state.take(known)
+        return events.Opened(tuple(self.states), self.done, tuple(opened.damaged), len(trials) - len(known))
 
     def _search(self) -> Iterator[events.Event]:
         self._started = time.monotonic()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+import math
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 
 from tvm_bnn._tvm import build, tvm
 from tvm_bnn.amx import require_permission
+from tvm_bnn.deploy.vm import device_of
 from tvm_bnn.lowering.registry import Row, row_named
 from tvm_bnn.ops import Operator, operator_from_signature
 from tvm_bnn.spaces.base import Point, Setting
@@ -56,6 +59,7 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     """``{"run_secs": [...]}`` or ``{"failure": kind, "message": line}``."""
     wanted = Request(**request)
     try:
+        device = device_of(load(wanted.target))
         point = Point.from_dict(wanted.point).key
         kernel = build_point(wanted.operator, wanted.target, wanted.threads, wanted.lowering, point)
     except Exception as error:
@@ -63,16 +67,47 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     try:
         if row_of(wanted.operator, wanted.target, wanted.lowering).lowering.tiles:
             require_permission()
-        problem = problem_of(wanted.operator, wanted.seed)
+        problem = problem_of(wanted.operator, wanted.seed, device.type)
         inputs = _inputs(wanted.operator, wanted.target, wanted.lowering, wanted.seed)
+        before = _fingerprint(inputs, problem)
         with running_on(tvm, wanted.threads):
             tensors = [*inputs, *problem.outputs]
-            mismatch = compare(kernel, tensors, problem.outputs, problem)
-            if mismatch:
-                return {"failure": "wrong", "message": mismatch}
-            return {"run_secs": time_point(kernel.mod, tvm.cpu(), wanted, tensors)}
+            result = checked(
+                kernel, tensors, problem.outputs, problem, lambda: time_point(kernel.mod, device, wanted, tensors)
+            )
+        if _fingerprint(inputs, problem) != before:
+            return {"failure": "memory", "message": "it changed its inputs, or what it was compared with"}
+        return result
     except Exception as error:
         return failed("run", error)
+
+
+def checked(
+    kernel: Any, tensors: Sequence[Any], outputs: Sequence[Any], problem: Problem, timed: Callable[[], list[float]]
+) -> dict[str, Any]:
+    """Compare, time, and look at the outputs once more: what is right the first time need not stay so.
+
+    Args:
+        kernel: gives the function ``main``.
+        tensors: inputs and outputs, here or on a board.
+        outputs: those among them that it writes.
+        problem: what is expected.
+        timed: runs it on these tensors and gives its times in seconds.
+    """
+    mismatch = compare(kernel, tensors, outputs, problem)
+    if mismatch:
+        return {"failure": "wrong", "message": mismatch}
+    seconds = timed()
+    mismatch = difference(problem.operator, problem.expected, [output.numpy() for output in outputs])
+    return {"failure": "wrong", "message": mismatch} if mismatch else {"run_secs": seconds}
+
+
+def _fingerprint(inputs: Sequence[Any], problem: Problem) -> int:
+    """Of all that a kernel must not change."""
+    total = 0
+    for array in (*(tensor.numpy() for tensor in inputs), *problem.arrays, *problem.expected):
+        total = zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data, total)
+    return total
 
 
 def failed(kind: str, error: Exception) -> dict[str, Any]:
@@ -116,20 +151,21 @@ class Problem:
 
 
 @functools.lru_cache(maxsize=1)
-def problem_of(signature: str, seed: int) -> Problem:
-    """Kept while one operator is tuned, for all its lowerings."""
+def problem_of(signature: str, seed: int, device: str = "cpu") -> Problem:
+    """Kept while one operator is tuned, for all its lowerings; its outputs lie on the device."""
     operator = operator_from_signature(signature)
     arrays = sample_inputs(operator, seed)
-    outputs = [tvm.runtime.empty(spec.shape, spec.dtype) for spec in operator.outputs()]
+    outputs = [tvm.runtime.empty(spec.shape, spec.dtype, tvm.device(device)) for spec in operator.outputs()]
     return Problem(operator, arrays, outputs, list(operator.reference(*arrays)))
 
 
 @functools.lru_cache(maxsize=4)
 def _inputs(signature: str, target: str, lowering: str, seed: int) -> list[Any]:
     """Tensors with the inputs, parameters packed for a lowering; as many are kept as lowerings may compete."""
-    problem, packing = problem_of(signature, seed), row_of(signature, target, lowering).lowering
+    device = device_of(load(target))
+    problem, packing = problem_of(signature, seed, device.type), row_of(signature, target, lowering).lowering
     packed = packing.pack_inputs(problem.operator, load(target), problem.arrays)
-    return [tvm.runtime.tensor(array) for array in packed]
+    return [tvm.runtime.tensor(array, device) for array in packed]
 
 
 def compare(kernel: Any, tensors: Sequence[Any], outputs: Sequence[Any], problem: Problem) -> str:
@@ -151,7 +187,7 @@ def difference(operator: Operator, expected: Sequence[Array], found: Sequence[Ar
 
 
 def time_point(module: Any, device: Any, wanted: Request, tensors: Sequence[Any]) -> list[float]:
-    """Mean times of one run, in seconds, one for each repeat.
+    """Mean times of one run in seconds, one for each repeat: by the clock of a CPU, by events of a GPU around all runs.
 
     A single slow repeat may be the machine's fault, hence the second look before a candidate is given up.
 
@@ -160,11 +196,14 @@ def time_point(module: Any, device: Any, wanted: Request, tensors: Sequence[Any]
         device: that it runs on.
         wanted: how to time it.
         tensors: inputs and outputs on the device.
+
+    Raises:
+        ValueError: a clock gave what is no time.
     """
 
     def repeats(number: int) -> list[float]:
         evaluator = module.time_evaluator("main", device, number=1, repeat=number, min_repeat_ms=wanted.min_repeat_ms)
-        return [float(seconds) for seconds in evaluator(*tensors).results]
+        return [_time(seconds) for seconds in evaluator(*tensors).results]
 
     seconds: list[float] = []
     if wanted.limit_secs is not None:
@@ -174,3 +213,10 @@ def time_point(module: Any, device: Any, wanted: Request, tensors: Sequence[Any]
         if min(seconds) > wanted.limit_secs:
             return seconds
     return seconds + repeats(wanted.repeat - len(seconds))
+
+
+def _time(seconds: Any) -> float:
+    found = float(seconds)
+    if not 0 < found < math.inf:
+        raise ValueError(f"expected a time, got {found:g} s")
+    return found

@@ -43,16 +43,21 @@ class Dice:
     def noise(self, *shape: int) -> Int16:
         """Independent numbers from -128 to 127, as int16 of the given shape."""
         count = int(np.prod(shape))
-        raw = self._source.random_raw(-(-count // 8)).astype("<u8")
+        raw = self._source.random_raw(-(-count // 8)).astype("<u8", copy=False)
         return raw.view(np.int8)[:count].reshape(shape).astype(np.int16)
 
     def clouds(self, height: int, width: int, cell: int) -> Int16:
         """Smooth noise from -128 to 127, int16 [height, width]: random knots `cell` pixels apart, joined linearly."""
         knots = self.noise(height // cell + 2, width // cell + 2)
-        return _join(_join(knots, height, cell).T, width, cell).T
+        # Across first, while there are few rows; down last, so that whole rows are added.
+        return _join(np.ascontiguousarray(_join(np.ascontiguousarray(knots.T), width, cell).T), height, cell)
 
 
 def _join(knots: Int16, extent: int, cell: int) -> Int16:
+    """Linear between the rows of `knots`, which lie `cell` apart: int16 [extent, ...]."""
     at, share = np.divmod(np.arange(extent), cell)
-    weight = (share * 64 // cell).astype(np.int16)[:, None]
-    return (knots[at] * (64 - weight) + knots[at + 1] * weight) >> 6
+    joined = np.diff(knots, axis=0)[at]
+    joined *= (share * 64 // cell).astype(np.int16)[:, None]
+    joined >>= 6
+    joined += knots[at]
+    return joined

@@ -1,17 +1,13 @@
 """One scene, and many."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tvm_bnn.data.scenes.backdrop import draw_buildings, draw_far_green, draw_trees, sky
-from tvm_bnn.data.scenes.canvas import Canvas
-from tvm_bnn.data.scenes.develop import develop
-from tvm_bnn.data.scenes.dice import Dice
-from tvm_bnn.data.scenes.ground import draw_ground, draw_markings, draw_zones
-from tvm_bnn.data.scenes.plan import plan_scene
-from tvm_bnn.data.scenes.things import draw_poles, draw_signal, draw_vehicles
+from tvm_bnn.data.scenes.salient import draw_salient
+from tvm_bnn.data.scenes.street import draw_street, plan_street
 from tvm_bnn.data.scenes.vocabulary import CUE_SIZES
 from tvm_bnn.errors import UsageError
 
@@ -47,8 +43,8 @@ def scene(index: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Scene:
     Raises:
         UsageError: the size is too small.
     """
-    picture, labels, cue = _draw(index, size, seed)
-    return Scene(picture, labels, CUE_SIZES[cue])
+    check_size(size)
+    return Scene(*draw_street(index, size, seed), CUE_SIZES[cue(index, size, seed)])
 
 
 def scenes(
@@ -68,32 +64,33 @@ def scenes(
     Raises:
         UsageError: the size is too small.
     """
-    _check(size)
+    check_size(size)
     pictures, labels = np.empty((count, *size, 3), np.uint8), np.empty((count, *size), np.uint8)
     cues = np.empty(count, np.int8)
     for at in range(count):
-        pictures[at], labels[at], cues[at] = _draw(first + at, size, seed)
+        pictures[at], labels[at] = draw_street(first + at, size, seed)
+        cues[at] = cue(first + at, size, seed)
     return pictures, labels, cues
 
 
-def _draw(index: int, size: tuple[int, int], seed: int) -> tuple[UInt8, UInt8, int]:
-    _check(size)
-    dice = Dice(seed, index)
-    plan = plan_scene(dice, *size)
-    canvas = Canvas(sky(plan, dice))
-    draw_far_green(canvas, plan, dice)
-    draw_buildings(canvas, plan, dice)
-    draw_ground(canvas, plan, dice)
-    draw_markings(canvas, plan, dice)
-    draw_trees(canvas, plan, dice)
-    draw_poles(canvas, plan, dice)
-    draw_zones(canvas, plan, dice)
-    draw_vehicles(canvas, plan, dice)
-    draw_signal(canvas, plan, dice)
-    return develop(canvas, dice), canvas.labels, plan.cue
+def cue(index: int, size: tuple[int, int], seed: int) -> int:
+    """The place of a scene's cue in `CUE_SIZES`, without drawing it."""
+    return plan_street(index, size, seed)[0].cue
 
 
-def _check(size: tuple[int, int]) -> None:
+DRAWERS: dict[str, Callable[[int, tuple[int, int], int], tuple[UInt8, UInt8]]] = {
+    "street": draw_street,
+    "salient": draw_salient,
+}
+"""What draws a kind of scene: index, size and seed give picture and labels."""
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """Refuse what is too small for a scene.
+
+    Raises:
+        UsageError: fewer than 32x64 pixels.
+    """
     if any(got < least for got, least in zip(size, SMALLEST, strict=True)):
         least, got = ("x".join(map(str, each)) for each in (SMALLEST, size))
         raise UsageError(f"expected scenes of at least {least} pixels, got {got}", "give a larger size, such as 96x192")

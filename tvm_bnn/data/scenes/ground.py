@@ -1,8 +1,8 @@
-"""What lies on the ground: sidewalk, grass, road, lane markings, zones."""
+"""What lies on the ground: sidewalk, terrain, road, lane markings, zones."""
 
 import numpy as np
 
-from tvm_bnn.data.scenes.canvas import Canvas, Color, Mask
+from tvm_bnn.data.scenes.canvas import Canvas, Color, Mask, Spans, shaded
 from tvm_bnn.data.scenes.dice import Dice
 from tvm_bnn.data.scenes.plan import NEAR, Box, Ints, Plan
 from tvm_bnn.data.scenes.vocabulary import Label
@@ -19,23 +19,33 @@ def draw_ground(canvas: Canvas, plan: Plan, dice: Dice) -> None:
     pale = grey + (dice.between(-34, -20) if dice.one_in(4) else dice.between(20, 56))
     warmth = dice.between(-4, 20)
     box = Box(0, plan.horizon, plan.width, plan.height)
-    rows, columns = np.arange(box.top, box.bottom)[:, None], np.arange(plan.width)[None, :]
-    ground = rows >= plan.front[None, :]
+    ground = np.arange(box.top, box.bottom, dtype=np.int32)[:, None] >= plan.front.astype(np.int32)[None, :]
     canvas.stencil(box, ground, (pale + warmth, pale + tint, pale - warmth), Label.SIDEWALK)
-    aside = columns - plan.road.middle[box.top :, None]
-    half = plan.road.half[box.top :, None]
-    _grass(canvas, plan, dice, box, ground, aside, half)
-    kerb = max(1, plan.unit // 64)
-    canvas.stencil(box, ground & (np.abs(aside) <= half + kerb), (pale + 30,) * 3, Label.SIDEWALK)
-    canvas.stencil(box, np.abs(aside) <= half, (grey, grey + tint // 2, grey + tint), Label.ROAD)
+    _grass(canvas, plan, dice, box, ground)
+    middle, half = plan.road.middle[box.top :], plan.road.half[box.top :]
+    kerb = half + max(1, plan.unit // 64)
+    # The kerb begins where the ground does; the road goes on to the horizon.
+    edge = max(0, int(plan.front.min()) - box.top)
+    canvas.fill(
+        _strip(box.top + edge, (middle - kerb)[edge:], (middle + kerb + 1)[edge:]), (pale + 30,) * 3, Label.SIDEWALK
+    )
+    canvas.fill(_strip(box.top, middle - half, middle + half + 1), (grey, grey + tint // 2, grey + tint), Label.ROAD)
 
 
-def _grass(canvas: Canvas, plan: Plan, dice: Dice, box: Box, ground: Mask, aside: Ints, half: Ints) -> None:
+def _strip(top: int, lefts: Ints, rights: Ints) -> Spans:
+    return Spans(top, lefts.tolist(), rights.tolist())
+
+
+def _grass(canvas: Canvas, plan: Plan, dice: Dice, box: Box, ground: Mask) -> None:
     """Grass beyond the sidewalk, on either side by chance, but never where a zone has to lie on pavement."""
-    walk = half * dice.between(14, 20) // 10
+    reach = dice.between(14, 20)
+    columns = np.arange(plan.width, dtype=np.int32)[None, :]
     for side in (-1, 1):
         if dice.one_in(2) and not _zone_is_on(plan, side):
-            canvas.stencil(box, ground & (side * aside > walk), _GRASS, Label.VEGETATION)
+            edge = (plan.road.middle + side * (plan.road.half * reach // 10))[box.top :, None].astype(np.int32)
+            beyond = columns > edge if side > 0 else columns < edge
+            beyond &= ground
+            canvas.stencil(box, beyond, shaded(_GRASS, dice.between(-14, 14)), Label.TERRAIN)
 
 
 def _zone_is_on(plan: Plan, side: int) -> bool:
@@ -66,8 +76,8 @@ def _marking(canvas: Canvas, plan: Plan, dice: Dice, place: int, color: Color, d
     width = np.maximum(np.maximum(1, depth * widest // NEAR), np.abs(np.diff(center, append=center[-1])))
     if dashed:
         width = np.where(_dashes(depth, dice), width, 0)
-    aside = np.arange(plan.width) - (center - width // 2)[:, None]
-    canvas.stencil(box, (aside >= 0) & (aside < width[:, None]), color, Label.LANE_MARKING)
+    left = center - width // 2
+    canvas.fill(_strip(box.top, left, left + width), color, Label.LANE_MARKING)
 
 
 def _dashes(depth: Ints, dice: Dice) -> Mask:

@@ -15,6 +15,12 @@ from tvm_bnn.data.scenes.vocabulary import CUE_DIVISORS
 NEAR = 4096
 """The depth of the picture's bottom row; the horizon's is 0."""
 
+KERB = 64
+"""How far the road reaches from its middle; other distances from it are measured by this."""
+
+HALF_ROAD = 400
+"""Half the width of the road in centimetres, which all sizes of things go by."""
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -43,6 +49,40 @@ class Box(NamedTuple):
         )
 
 
+class Spot(NamedTuple):
+    """Where a thing stands, and how large things are there.
+
+    Attributes:
+        column: of its middle.
+        row: the first below its foot.
+        scale: pixels that half the width of the road takes up there.
+        facing: 1 to the right, -1 to the left.
+    """
+
+    column: int
+    row: int
+    scale: int
+    facing: int = 1
+
+    def pixels(self, centimetres: int) -> int:
+        """A length at this distance, at least 1 pixel."""
+        return max(1, centimetres * self.scale // HALF_ROAD)
+
+    def box(self, back: int, high: int, front: int, low: int = 0) -> Box:
+        """A box in centimetres from the middle and above the foot; never empty."""
+        left, top = self.point(back if self.facing > 0 else front, high)
+        right, bottom = self.point(front if self.facing > 0 else back, low)
+        return Box(left, min(top, bottom - 1), max(right, left + 1), bottom)
+
+    def point(self, ahead: int, high: int) -> tuple[int, int]:
+        """A corner (column, row) in centimetres from the middle and above the foot."""
+        return self.column + self.facing * ahead * self.scale // HALF_ROAD, self.row - high * self.scale // HALF_ROAD
+
+    def points(self, *corners: tuple[int, int]) -> list[tuple[int, int]]:
+        """Several corners at once."""
+        return [self.point(*corner) for corner in corners]
+
+
 @dataclass(frozen=True)
 class Road:
     """The road, row by row: int64 [H] each, meaningful from the horizon down.
@@ -61,6 +101,10 @@ class Road:
         """Whether this pixel lies on the road or on its kerb."""
         return abs(column - int(self.middle[row])) <= int(self.half[row]) + 1
 
+    def column(self, row: int, aside: int) -> int:
+        """The column that lies so many 64ths of half the road's width from its middle; negative to the left."""
+        return int(self.middle[row]) + int(self.half[row]) * aside // KERB
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -73,10 +117,10 @@ class Plan:
         vanishing: the column in which the road meets it.
         front: int64 [W], the row in each column where the ground begins before the buildings.
         road: see `Road`.
-        stop: whether the signal is red, and the zones are stop zones.
+        stop: whether the traffic light is red, and the zones are stop zones.
         cue: index into `CUE_SIZES`.
-        light: diameter of the signal's light.
-        signal: the housing of the signal.
+        light: diameter of the lamp that is on.
+        signal: the housing of the traffic light.
         zones: boxes around the zones, one or two, the farther first.
         lean: columns by which a zone's sides move from its top to its bottom; negative to the left.
     """
@@ -98,6 +142,15 @@ class Plan:
     def unit(self) -> int:
         """What sizes of things are shares of: the height, but never more than the width."""
         return min(self.height, self.width)
+
+    def spot(self, row: int, aside: int) -> Spot:
+        """A place on the ground in 64ths of half the road's width from its middle, as in :meth:`Road.column`."""
+        return Spot(self.road.column(row, aside), row, int(self.road.half[row]))
+
+    def is_free(self, box: Box) -> bool:
+        """Whether a thing in this box leaves all of the zones to be seen."""
+        around = Box(box.left - 1, box.top - 1, box.right + 1, box.bottom + 1)
+        return not any(around.meets(zone) for zone in self.zones)
 
 
 def plan_scene(dice: Dice, height: int, width: int) -> Plan:

@@ -48,6 +48,12 @@ typedef struct {
   const int64_t* strides; /* ndim distances, counted in elements; NULL: no gaps */
 } tvmbnn_array;
 
+/* A network that is a part of this program: `tvm-bnn compile --emit static` makes a library and a header with one. */
+typedef struct {
+  const char* manifest; /* what the network is, JSON */
+  const char* prefix;   /* of the names of its functions */
+} tvmbnn_linked;
+
 /* What goes in or comes out. */
 typedef struct {
   const char* dtype;
@@ -77,6 +83,10 @@ typedef struct {
 
 /* Check and load the bundle in a folder. `options` may be NULL. */
 TVMBNN_API tvmbnn_status tvmbnn_open(const char* bundle, const tvmbnn_options* options, tvmbnn_network** network);
+
+/* The same for a network that is a part of this program, as TVM's runtime then is: `options.runtime` is not used. */
+TVMBNN_API tvmbnn_status tvmbnn_open_linked(const tvmbnn_linked* linked, const tvmbnn_options* options,
+                                            tvmbnn_network** network);
 
 TVMBNN_API tvmbnn_status tvmbnn_describe(const tvmbnn_network* network, const tvmbnn_description** description);
 

@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
 
 from tvm_bnn.errors import UsageError
+from tvm_bnn.nn.calibration import Peaks
 from tvm_bnn.nn.freezing.layers import LAYERS, is_identity, layer_of
 
 STATIC_HINT = "forward() must do the same for every picture: no decisions by values or sizes"
@@ -78,7 +79,8 @@ class _Observer(fx.Interpreter):
         result = self._ordinary(n) if self.seen.is_ordinary(n) and n.op != "get_attr" else super().run_node(n)
         if isinstance(result, Tensor):
             self.seen.shapes[n] = tuple(result.shape)
-            self.seen.peaks[n] = float(result.double().abs().max()) if result.numel() else 0.0
+            known = result.numel() and not result.is_meta
+            self.seen.peaks[n] = float(result.double().abs().max()) if known else 0.0
         elif not any(isinstance(leaf, Tensor) for leaf in pytree.tree_leaves(result)):
             self.seen.numbers.add(n)
         return result
@@ -116,11 +118,16 @@ def unsupported(node: fx.Node, what: str, hint: str) -> UsageError:
     return UsageError(f"cannot freeze {what} at {place_of(node)}", hint)
 
 
-def trace_layers(model: nn.Module, pictures: Tensor) -> LayerGraph:
-    """Trace ``model``, run it on ``pictures`` [N, C, H, W], and drop the layers that do nothing.
+def trace_layers(model: nn.Module, calibration: Tensor | Peaks) -> LayerGraph:
+    """Trace ``model``, drop the layers that do nothing, and see how large its values are.
+
+    Args:
+        model: in double precision.
+        calibration: pictures [N, C, H, W] to run it on, or what was seen when that was done.
 
     Raises:
-        UsageError: the model cannot be traced or run, or has not one picture and one result.
+        UsageError: the model cannot be traced or run, has not one picture and one result, or is not the one whose
+            peaks these are.
     """
     graph = _traced(model)
     _drop_unread(graph)
@@ -128,7 +135,10 @@ def trace_layers(model: nn.Module, pictures: Tensor) -> LayerGraph:
     result = LayerGraph(graph, model, _layers(graph, model))
     _check_ends(result)
     with torch.no_grad():
-        _run(result, pictures)
+        if isinstance(calibration, Peaks):
+            _recall(result, calibration)
+        else:
+            _run(result, calibration)
     if result.output not in result.shapes:
         raise _ends_error(1, "several tensors")
     return result
@@ -150,6 +160,21 @@ def _run(graph: LayerGraph, pictures: Tensor) -> None:
             f"cannot run {type(graph.model).__name__} on a picture of {size}: {_first_line(error)}",
             "see whether torch runs it on a picture of that size, and set the network's stride",
         ) from error
+
+
+def _recall(graph: LayerGraph, peaks: Peaks) -> None:
+    """Sizes from a run without values, which computes nothing."""
+    whole, graph.model = graph.model, copy.deepcopy(graph.model).to("meta")
+    _run(graph, torch.empty(peaks.shape, dtype=torch.float64, device="meta"))
+    graph.model = whole
+    named = {node.name: node for node in graph.peaks}
+    if named.keys() != peaks.values.keys():
+        raise UsageError(
+            f"cannot freeze {type(whole).__name__}: expected the peaks of {len(named)} values, "
+            f"got those of {len(peaks.values)} others",
+            "measure them on the same network",
+        )
+    graph.peaks = {node: peaks.values[name] for name, node in named.items()}
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from tvm_bnn.reporting.charts import is_narrow
 from tvm_bnn.reporting.charts.axes import SMALL, Axes, Extent, draw_axes
-from tvm_bnn.reporting.drawing import Anchor, Dot, Drawing, Path, Text
+from tvm_bnn.reporting.charts.room import Area, Room
+from tvm_bnn.reporting.drawing import Anchor, Dot, Drawing, Path, Text, text_width
 from tvm_bnn.reporting.palette import INK, MUTED
 from tvm_bnn.reporting.scales import Scale
 
@@ -19,6 +20,9 @@ _RADIUS = 5.0
 _STRIP = 92.0
 _NAMES = 62.0
 """Pixels beside the plot, for the names of the roofs."""
+
+_PIECE = 4.0
+"""Pixels of a slope that are taken for a rectangle."""
 
 _DECADE = 10.0
 
@@ -34,6 +38,7 @@ class Point:
         role: colour.
         ring: whether it is estimated.
         told: its name and figures.
+        name: written beside it where there is room; empty for none.
     """
 
     macs: int
@@ -42,6 +47,7 @@ class Point:
     role: str
     ring: bool
     told: str
+    name: str = ""
 
     @property
     def intensity(self) -> float:
@@ -88,12 +94,18 @@ def roofline(points: Sequence[Point], roofs: Roofs, told: str, width: float) -> 
     height = 380.0 if is_narrow(width) else 440.0
     drawing = Drawing(width, height, told)
     axes = _axes(drawing, working, roofs)
+    top = max(speed.value for speed in roofs.speeds)
     for peak in roofs.bandwidths:
-        _slope(drawing, axes, peak, max(speed.value for speed in roofs.speeds))
+        _slope(drawing, axes, peak, top)
     for peak in roofs.speeds:
         _roof(drawing, axes, peak, min(band.value for band in roofs.bandwidths))
-    for point in working:
-        drawing.add(Dot(axes.x(point.intensity), axes.y(point.gops), _RADIUS, point.role, point.ring, point.told))
+    room = Room(Area(axes.x.start, axes.y.end, axes.x.end, axes.y.start))
+    room.taken += [Area(axes.x.start, y - 2, axes.x.end, y + 2) for y in (axes.y(peak.value) for peak in roofs.speeds)]
+    for peak in roofs.bandwidths:
+        room.taken += _slope_areas(axes, peak, top)
+    for peak in roofs.bandwidths:
+        _name_slope(drawing, axes, peak, room)
+    _dots(drawing, [(axes.x(point.intensity), axes.y(point.gops), point) for point in working], room)
     _name_roofs(drawing, axes, roofs.speeds)
     if moving:
         drawing.height += _STRIP
@@ -117,10 +129,40 @@ def _axes(drawing: Drawing, points: Sequence[Point], roofs: Roofs) -> Axes:
 
 def _slope(drawing: Drawing, axes: Axes, peak: Peak, top: float) -> None:
     """A bandwidth: speed = intensity x bytes a second, up to the highest roof."""
+    drawing.add(Path(_slope_ends(axes, peak, top), MUTED, 1.5, dashed=True))
+
+
+def _slope_ends(axes: Axes, peak: Peak, top: float) -> list[tuple[float, float]]:
     left = max(axes.x.low, axes.y.low / peak.value)
     right = min(axes.x.high, top / peak.value)
-    ends = [(axes.x(x), axes.y(x * peak.value)) for x in (left, right)]
-    drawing.add(Path(ends, MUTED, 1.5, dashed=True))
+    return [(axes.x(x), axes.y(x * peak.value)) for x in (left, right)]
+
+
+def _slope_areas(axes: Axes, peak: Peak, top: float) -> list[Area]:
+    """What a slope covers, in short pieces: on these axes it is a straight line."""
+    (left, bottom), (right, above) = _slope_ends(axes, peak, top)
+    pieces = max(1, int((right - left) / _PIECE))
+    step, rise = (right - left) / pieces, (bottom - above) / pieces
+    return [
+        Area(left + n * step, bottom - (n + 1) * rise, left + (n + 1) * step, bottom - n * rise) for n in range(pieces)
+    ]
+
+
+def _name_slope(drawing: Drawing, axes: Axes, peak: Peak, room: Room) -> None:
+    """The name below the lower end of its line, which rises from there."""
+    x = max(axes.x.low, axes.y.low / peak.value)
+    left, y = axes.x(x) + 10, axes.y(x * peak.value)
+    drawing.add(*room.named(peak.name, left, y, 8, SMALL, MUTED))
+
+
+def _dots(drawing: Drawing, placed: Sequence[tuple[float, float, Point]], room: Room) -> None:
+    """All points, then the names of those that have one."""
+    room.taken += [Area(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y, _ in placed]
+    for x, y, point in placed:
+        drawing.add(Dot(x, y, _RADIUS, point.role, point.ring, point.told))
+    for x, y, point in placed:
+        if point.name:
+            drawing.add(*room.named(point.name, x, y, _RADIUS + 4, SMALL, INK))
 
 
 def _roof(drawing: Drawing, axes: Axes, peak: Peak, bandwidth: float) -> None:
@@ -149,6 +191,7 @@ def _strip(drawing: Drawing, top: float, points: Sequence[Point], bandwidths: Se
         else Text(0, top + 13, "no multiply-accumulates: GB/s", role=MUTED, size=SMALL),
         Path(((scale.start, line), (scale.end, line)), MUTED),
     )
+    room = Room(Area(0, top + 18, drawing.width, drawing.height), [Area(scale.start, line - 1, scale.end, line + 1)])
     # One name above the line and one below it: the two speeds may be near each other.
     for peak, baseline in zip(bandwidths, (line - 16, line + 26), strict=False):
         x = scale(peak.value)
@@ -157,5 +200,9 @@ def _strip(drawing: Drawing, top: float, points: Sequence[Point], bandwidths: Se
             Path(((x, line - 12), (x, line + 12)), MUTED, 1.5, dashed=True),
             Text(x, baseline, peak.name, anchor, MUTED, SMALL),
         )
-    for point in points:
-        drawing.add(Dot(scale(point.gbytes), line, _RADIUS, point.role, point.ring, point.told))
+        half = text_width(peak.name, SMALL)
+        room.taken += [
+            Area(x - 2, line - 12, x + 2, line + 12),
+            Area(x - half, baseline - SMALL, x + half, baseline + 3),
+        ]
+    _dots(drawing, [(scale(point.gbytes), line, point) for point in points], room)

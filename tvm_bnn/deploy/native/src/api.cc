@@ -38,13 +38,24 @@ tvmbnn_status Guarded(const Function& function) noexcept {
   }
 }
 
+// `source` is what a network is made of; `missing` says that there is none.
+template <typename Source>
+tvmbnn_status Opened(const Source* source, const char* missing, const tvmbnn_options* options,
+                     tvmbnn_network** network) noexcept {
+  if (network == nullptr) return Failed(TVMBNN_BAD_INPUT, "network: expected a place for it, got NULL");
+  *network = nullptr;
+  if (source == nullptr) return Failed(TVMBNN_BAD_INPUT, missing);
+  return Guarded([&] { *network = new tvmbnn_network(source, options ? *options : tvmbnn_options{}); });
+}
+
 }  // namespace
 
 tvmbnn_status tvmbnn_open(const char* bundle, const tvmbnn_options* options, tvmbnn_network** network) {
-  if (network == nullptr) return Failed(TVMBNN_BAD_INPUT, "network: expected a place for it, got NULL");
-  *network = nullptr;
-  if (bundle == nullptr) return Failed(TVMBNN_BAD_INPUT, "bundle: expected the path of a folder, got NULL");
-  return Guarded([&] { *network = new tvmbnn_network(bundle, options ? *options : tvmbnn_options{}); });
+  return Opened(bundle, "bundle: expected the path of a folder, got NULL", options, network);
+}
+
+tvmbnn_status tvmbnn_open_linked(const tvmbnn_linked* linked, const tvmbnn_options* options, tvmbnn_network** network) {
+  return Opened(linked, "linked: expected a network of this program, got NULL", options, network);
 }
 
 tvmbnn_status tvmbnn_describe(const tvmbnn_network* network, const tvmbnn_description** description) {

@@ -75,11 +75,39 @@ std::map<std::string, File> ReadFiles(const Json& root) {
   return files;
 }
 
-void CheckVersion(const std::string& folder, const Json& root) {
+void CheckVersion(const std::string& what, const Json& root) {
   const int64_t version = root.At("", "schema_version").Integer("schema_version");
   if (version == kSchemaVersion) return;
-  throw BadInput("bundle '" + folder + "': expected schema version " + std::to_string(kSchemaVersion) + ", got " +
+  throw BadInput(what + ": expected schema version " + std::to_string(kSchemaVersion) + ", got " +
                  std::to_string(version) + (version > kSchemaVersion ? ": it is of a newer tvm-bnn" : ": compile it again"));
+}
+
+// `what` names it in errors.
+Manifest Read(const std::string& what, const std::string& text) {
+  const Json root = Json::Parse(text);
+  if (root.At("", "format").Text("format") != kFormat) throw BadInput(what + ": expected the manifest of a bundle, got something else");
+  CheckVersion(what, root);
+  Manifest manifest;
+  manifest.name = root.At("", "name").Text("name");
+  manifest.width = root.At("", "width").Text("width");
+  manifest.target = root.At("", "target").Text("target");
+  manifest.architecture = root.At("", "architecture").Text("architecture");
+  manifest.requires_features = Texts(root, "requires");
+  manifest.libraries = Texts(root, "libraries");
+  for (const std::string& name : manifest.libraries) CheckName(name);
+  for (const auto& [name, version] : root.At("", "versions").Object("versions")) {
+    manifest.versions[name] = version.Text("versions");
+  }
+  manifest.files = ReadFiles(root);
+  manifest.classes = ReadClasses(root);
+  manifest.input = ReadContract(root, "input");
+  manifest.output = ReadContract(root, "output");
+  manifest.threads = static_cast<int>(std::clamp<int64_t>(root.At("", "threads").Integer("threads"), 1, kMostThreads));
+  manifest.trained = root.At("", "trained").Bool("trained");
+  const Json& gpu = root.At("", "gpu");
+  if (!gpu.IsNull()) manifest.gpu = gpu.Text("gpu");
+  manifest.amx_tiles = root.At("", "amx_tiles").Bool("amx_tiles");
+  return manifest;
 }
 
 void VerifyFile(const std::string& folder, const std::string& name, const File& expected) {
@@ -109,34 +137,12 @@ bool Manifest::BringsRuntime() const {
 Manifest ReadManifest(const std::string& folder) {
   struct stat status;
   if (stat(folder.c_str(), &status) != 0) throw BadInput("expected a bundle, got no folder at '" + folder + "'");
-  const Json root = Json::Parse(Contents(folder + "/manifest.json"));
-  if (root.At("", "format").Text("format") != kFormat) {
-    throw BadInput("expected a bundle, got a folder of something else at '" + folder + "'");
-  }
-  CheckVersion(folder, root);
-  Manifest manifest;
+  Manifest manifest = Read("bundle '" + folder + "'", Contents(folder + "/manifest.json"));
   manifest.folder = folder;
-  manifest.name = root.At("", "name").Text("name");
-  manifest.width = root.At("", "width").Text("width");
-  manifest.target = root.At("", "target").Text("target");
-  manifest.architecture = root.At("", "architecture").Text("architecture");
-  manifest.requires_features = Texts(root, "requires");
-  manifest.libraries = Texts(root, "libraries");
-  for (const std::string& name : manifest.libraries) CheckName(name);
-  for (const auto& [name, version] : root.At("", "versions").Object("versions")) {
-    manifest.versions[name] = version.Text("versions");
-  }
-  manifest.files = ReadFiles(root);
-  manifest.classes = ReadClasses(root);
-  manifest.input = ReadContract(root, "input");
-  manifest.output = ReadContract(root, "output");
-  manifest.threads = static_cast<int>(std::clamp<int64_t>(root.At("", "threads").Integer("threads"), 1, kMostThreads));
-  manifest.trained = root.At("", "trained").Bool("trained");
-  const Json& gpu = root.At("", "gpu");
-  if (!gpu.IsNull()) manifest.gpu = gpu.Text("gpu");
-  manifest.amx_tiles = root.At("", "amx_tiles").Bool("amx_tiles");
   return manifest;
 }
+
+Manifest ParseManifest(const std::string& text) { return Read("linked network", text); }
 
 void VerifyFiles(const Manifest& manifest) {
   for (const auto& [name, expected] : manifest.files) VerifyFile(manifest.folder, name, expected);

@@ -46,6 +46,9 @@ struct Manifest {
 // The manifest of the bundle in a folder. Throws Failure: not a bundle, another version, or a wrong field.
 Manifest ReadManifest(const std::string& folder);
 
+// The manifest of a network that is a part of this program. Throws Failure likewise.
+Manifest ParseManifest(const std::string& text);
+
 // Compare every file with its checksum. Throws Failure.
 void VerifyFiles(const Manifest& manifest);
 

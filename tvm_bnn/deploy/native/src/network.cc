@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "failure.h"
+#include "seats.h"
 
 namespace tvm_bnn {
 
@@ -73,7 +74,23 @@ struct Network::Machine {
   Value main;
 };
 
-Network::Network(const std::string& folder, const tvmbnn_options& options) : manifest_(ReadManifest(folder)) {
+Network::Network(const char* folder, const tvmbnn_options& options) : Network(ReadManifest(folder), options) {
+  VerifyFiles(manifest_);
+  CheckHost(manifest_);
+  LoadRuntime(manifest_, options.runtime);
+  const std::string path = manifest_.folder + "/model.so";
+  Start(Call(GlobalFunction("ffi.ModuleLoadFromFile"), {AText(path)}));
+}
+
+Network::Network(const tvmbnn_linked* linked, const tvmbnn_options& options)
+    : Network(ParseManifest(linked->manifest), options) {
+  CheckHost(manifest_);
+  LoadRuntime(manifest_, nullptr);
+  const std::string prefix = linked->prefix;
+  Start(Call(GlobalFunction("ffi.SystemLib"), {AText(prefix)}));
+}
+
+Network::Network(Manifest manifest, const tvmbnn_options& options) : manifest_(std::move(manifest)) {
   if (options.threads < 0) {
     throw BadInput("threads: expected 1 or more, or 0 for the bundle's own, got " + std::to_string(options.threads));
   }
@@ -82,11 +99,10 @@ Network::Network(const std::string& folder, const tvmbnn_options& options) : man
                    Listed(manifest_.input.shape));
   }
   threads_ = options.threads > 0 ? options.threads : manifest_.threads;
-  VerifyFiles(manifest_);
-  CheckHost(manifest_);
-  LoadRuntime(manifest_, options.runtime);
-  const std::string path = folder + "/model.so";
-  library_ = Call(GlobalFunction("ffi.ModuleLoadFromFile"), {AText(path)});
+}
+
+void Network::Start(Value library) {
+  library_ = std::move(library);
   idle_.push_back(NewMachine());
   Describe();
 }
@@ -140,6 +156,10 @@ std::unique_ptr<Network::Machine> Network::Taken() {
 void Network::Run(const tvmbnn_array& pictures, const tvmbnn_array& result) {
   CheckPictures(pictures);
   CheckResult(pictures, result);
+  OnLastingThread([&] { RunAll(pictures, result); });
+}
+
+void Network::RunAll(const tvmbnn_array& pictures, const tvmbnn_array& result) {
   UseThreads(threads_);
   std::unique_ptr<Machine> machine = Taken();
   const bool several = pictures.ndim == static_cast<int>(manifest_.input.shape.size());

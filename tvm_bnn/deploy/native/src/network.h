@@ -16,7 +16,9 @@ namespace tvm_bnn {
 class Network {
  public:
   // Checks, then loads. Throws Failure.
-  Network(const std::string& folder, const tvmbnn_options& options);
+  Network(const char* folder, const tvmbnn_options& options);
+  // The same for one that is a part of this program.
+  Network(const tvmbnn_linked* linked, const tvmbnn_options& options);
   ~Network();
 
   const tvmbnn_description& Description() const { return description_; }
@@ -27,11 +29,14 @@ class Network {
  private:
   struct Machine;
 
+  Network(Manifest manifest, const tvmbnn_options& options);
+  void Start(Value library);
   void Describe();
   std::unique_ptr<Machine> NewMachine();
   std::unique_ptr<Machine> Taken();
   void CheckPictures(const tvmbnn_array& pictures) const;
   void CheckResult(const tvmbnn_array& pictures, const tvmbnn_array& result) const;
+  void RunAll(const tvmbnn_array& pictures, const tvmbnn_array& result);
   void RunOne(Machine* machine, const uint8_t* picture, int64_t row, uint8_t* result) const;
 
   Manifest manifest_;

@@ -147,7 +147,8 @@ void LoadRuntime(const Manifest& manifest, const char* folder) {
   const std::string place = loaded_version.empty() ? Place(manifest, folder) : "";
   for (const std::string& name : manifest.libraries) {
     void* library = Load(place + name);
-    if (name != kFfiLibrary) continue;
+    // Once is enough, and others may be calling.
+    if (name != kFfiLibrary || !loaded_version.empty()) continue;
     Find(library, "TVMFFIGetVersion", &interface.get_version);
     Find(library, "TVMFFIObjectDecRef", &interface.release);
     Find(library, "TVMFFIFunctionGetGlobal", &interface.get_global);
@@ -156,7 +157,7 @@ void LoadRuntime(const Manifest& manifest, const char* folder) {
     Find(library, "TVMFFITensorFromDLPackVersioned", &interface.from_dlpack);
     CheckInterface();
   }
-  loaded_version = version->second;
+  if (loaded_version.empty()) loaded_version = version->second;
 }
 
 Value GlobalFunction(const std::string& name) {

@@ -1,7 +1,7 @@
 from tests.tiny import MODEL
 from tvm_bnn.models.load import load
 from tvm_bnn.reporting.facts import Plan
-from tvm_bnn.reporting.instructions import instruction_mixes, vector_instructions
+from tvm_bnn.reporting.kernels import compiled_kernels, shortened_trace, vector_instructions
 from tvm_bnn.targets import load as load_target
 from tvm_bnn.tuning.plan import default_choice
 
@@ -20,10 +20,18 @@ def test_vector_instructions_alone_count() -> None:
     assert vector_instructions(ARM) == (("eor", 1), ("ldr", 1))
 
 
-def test_kernels_are_compiled_for_their_target() -> None:
+def test_a_trace_keeps_what_differs() -> None:
+    trace = (
+        "# from tvm\ndef apply_trace(sch):\n  l1, l2 = sch.split(loop=l0, factors=[None, 4], preserve_unit_iters=True)"
+    )
+    assert shortened_trace(trace) == "l1, l2 = sch.split(l0, factors=[None, 4])"
+
+
+def test_a_kernel_of_two_operators_is_compiled_once_for_its_target() -> None:
     target, model = load_target("rpi4"), load(MODEL)
     operators = dict(model.network.operators_at((1, *model.input_size, 3)))
     plan = Plan(operators["conv"], default_choice(operators["conv"], target, 1))
-    mixes = instruction_mixes({"conv": plan, "again": plan}, target, 1)
-    assert mixes["conv"] == mixes["again"]
-    assert {"eor", "ldr"} & {name for name, _ in mixes["conv"]}
+    (kernel,) = compiled_kernels({"conv": plan, "again": plan}, target, 1)
+    assert kernel.operators == ("conv", "again")
+    assert {"eor", "ldr"} & {name for name, _ in kernel.mix}
+    assert any(step.startswith("sch.reorder(") for step in kernel.trace.splitlines())

@@ -1,0 +1,6 @@
+#include "@header@"
+
+const tvmbnn_linked @variable@ = {
+    @manifest@,
+    "@prefix@",
+};
