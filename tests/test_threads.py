@@ -33,19 +33,17 @@ def test_a_number_that_is_set_is_respected() -> None:
 AFFINITY = """
 import os
 from tvm_bnn._tvm import tvm
-from tvm_bnn.threads import running_on
-before = set(os.listdir("/proc/self/task"))
-every = sorted(os.sched_getaffinity(0))
-for allowed in (set(every), set(every[:1])):
-    os.sched_setaffinity(0, allowed)
-    with running_on(tvm, 2):
-        workers = set(os.listdir("/proc/self/task")) - before
-        print(len(workers) > 0, all(os.sched_getaffinity(int(worker)) == allowed for worker in workers))
-    print(os.sched_getaffinity(0) == allowed)
+from tvm_bnn.threads import _workers_cores, running_on
+before = os.sched_getaffinity(0)
+with running_on(tvm, {threads}):
+    inside, workers = os.sched_getaffinity(0), _workers_cores()
+print(before == os.sched_getaffinity(0), bool(inside), not inside & (workers - inside), len(inside) < len(before))
 """
 
 
 @pytest.mark.skipif(logical_cores() < 2, reason="needs two cores")
-def test_workers_share_the_cores_that_the_caller_may_use() -> None:
-    ran = subprocess.run([sys.executable, "-c", AFFINITY], check=True, capture_output=True, text=True)
-    assert ran.stdout.split() == ["True"] * 6
+@pytest.mark.parametrize(("threads", "restricted"), [(1, False), (logical_cores(), True)])
+def test_the_caller_keeps_off_the_cores_of_the_workers(threads: int, restricted: bool) -> None:
+    script = AFFINITY.format(threads=threads)
+    ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert ran.stdout.split() == ["True", "True", "True", str(restricted)]

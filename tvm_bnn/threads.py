@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tvm_bnn.targets import logical_cores
 
-_ANY, _SHARED = 1, -3
-"""TVM's modes: workers tied to cores that it chooses, and workers that share the cores that it is given."""
+_TASKS = Path("/proc/self/task")
 
 
 def offer_all_cores() -> None:
@@ -25,13 +25,31 @@ def offer_all_cores() -> None:
 def running_on(tvm: Any, threads: int) -> Iterator[None]:
     """Compiled code that is called from this thread runs on so many threads, the caller included.
 
-    They share all cores that the caller may use. TVM would tie each worker to a core of its own otherwise: the same
-    one for every caller of a process, and one that anything else may keep busy while another idles.
+    TVM ties each of its workers to a core and trusts that the caller runs elsewhere. A caller that happens to sit on
+    a worker's core may share it for seconds, at half the speed, while another core idles; so for the duration the
+    caller keeps off the workers' cores.
     """
-    configure = tvm.get_global_func("runtime.config_threadpool")
-    if hasattr(os, "sched_getaffinity"):
-        cores = map(str, sorted(os.sched_getaffinity(0)))
-        configure(_SHARED, threads, tvm.get_global_func("ffi.Array")(*cores))
-    else:
-        configure(_ANY, threads)
-    yield
+    any_core = 1
+    tvm.get_global_func("runtime.config_threadpool")(any_core, threads)
+    if threads == 1 or not _TASKS.is_dir():
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, allowed - _workers_cores() or allowed)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def _workers_cores() -> set[int]:
+    """Cores to which another thread of this process is tied."""
+    cores: set[int] = set()
+    for task in _TASKS.iterdir():
+        try:
+            tied = os.sched_getaffinity(int(task.name))
+        except ProcessLookupError:
+            # It ended meanwhile.
+            continue
+        cores |= tied if len(tied) == 1 else set()
+    return cores
