@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 from tvm_bnn.targets import logical_cores
 
 _TASKS = Path("/proc/self/task")
+
+_pool = threading.local()
+"""Of the calling thread, as TVM's pools are: ``threads``, the number it was set up for."""
 
 
 def offer_all_cores() -> None:
@@ -29,8 +33,7 @@ def running_on(tvm: Any, threads: int) -> Iterator[None]:
     a worker's core may share it for seconds, at half the speed, while another core idles; so for the duration the
     caller keeps off the workers' cores.
     """
-    any_core = 1
-    tvm.get_global_func("runtime.config_threadpool")(any_core, threads)
+    _configure(tvm, threads)
     if threads == 1 or not _TASKS.is_dir():
         yield
         return
@@ -40,6 +43,15 @@ def running_on(tvm: Any, threads: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, allowed)
+
+
+def _configure(tvm: Any, threads: int) -> None:
+    """Set this thread's pool up, unless it is already: that ties every worker anew, which takes a while."""
+    if getattr(_pool, "threads", None) == threads:
+        return
+    any_core = 1
+    tvm.get_global_func("runtime.config_threadpool")(any_core, threads)
+    _pool.threads = threads
 
 
 def _workers_cores() -> set[int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tvm_bnn.deploy.manifest import FORMAT, is_bundle, read_manifest, verify_files
+from tvm_bnn.deploy.manifest import FORMAT, SCHEMA_VERSION, is_bundle, read_manifest, verify_files
 from tvm_bnn.errors import UsageError
 
 
@@ -35,8 +35,8 @@ BROKEN: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda data: data.update(threads=0), "threads: .*greater than or equal to 1"),
     (lambda data: data["classes"][0].update(color=[0, 0, 256]), "classes.0.color.2"),
     (lambda data: data["files"]["model.so"].update(sha256="x"), "files.model.so.sha256"),
-    (lambda data: data.update(schema_version=3), "expected schema version 2, got 3"),
-    (lambda data: data.pop("schema_version"), "expected schema version 2, got None"),
+    (lambda data: data.update(schema_version=4), "expected schema version 3, got 4"),
+    (lambda data: data.pop("schema_version"), "expected schema version 3, got None"),
     (lambda data: data["files"].pop("model.so"), "files: expected model.so among them, got none"),
     (lambda data: data["files"].update({"../model.so": data["files"]["model.so"]}), r"files\.\.\./model\.so"),
     (lambda data: data["files"].update({"/model.so": data["files"]["model.so"]}), "files./model.so"),
@@ -55,7 +55,7 @@ def at_version(version: int, data: dict[str, Any]) -> None:
 
 
 def test_the_hint_tells_newer_from_older(bundle: Path) -> None:
-    for version, hint in ((1, "compile it again with this version"), (3, "of a newer tvm-bnn")):
+    for version, hint in ((1, "compile it again with this version"), (SCHEMA_VERSION + 1, "of a newer tvm-bnn")):
         change(bundle, functools.partial(at_version, version))
         with pytest.raises(UsageError) as caught:
             read_manifest(bundle)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from tvm_bnn.errors import UsageError
 
 FORMAT: Final = "tvm-bnn bundle"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MANIFEST = "manifest.json"
 LIBRARY = "model.so"
 README = "README.md"
@@ -102,12 +102,12 @@ class Manifest(_Part):
     """
 
     format: Literal["tvm-bnn bundle"] = FORMAT
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     name: str
     width: str
     input_size: tuple[_Positive, _Positive]
     trained: bool
-    trained_on: str = ""
+    trained_on: str
     target: str
     architecture: str
     requires: tuple[str, ...]

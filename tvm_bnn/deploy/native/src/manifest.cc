@@ -16,7 +16,7 @@ namespace tvm_bnn {
 namespace {
 
 constexpr char kFormat[] = "tvm-bnn bundle";
-constexpr int64_t kSchemaVersion = 2;
+constexpr int64_t kSchemaVersion = 3;
 constexpr char kLibrary[] = "model.so";
 constexpr int64_t kMostThreads = 1024;
 
